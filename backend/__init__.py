@@ -1,0 +1,1 @@
+"""What the page calls: models, data, training and metrics, with no Gradio in sight."""

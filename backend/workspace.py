@@ -1,0 +1,95 @@
+"""Where things are kept. A Workspace is the only door to runs, data sets, uploads and models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.errors import UserError
+from backend.settings import Settings
+
+# Letters of any script, digits, dot, dash, underscore; never a path separator, a leading dot or a name over 80 characters.
+_NAME = re.compile(r"(?!\.)[\w.\-]{1,80}", re.UNICODE)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One visitor's folders. Backend functions take a Workspace and a name; they never take a path from the page."""
+
+    root: Path
+    public: bool = False
+
+    @classmethod
+    def open(cls, settings: Settings, identity: str = "") -> Workspace:
+        """The workspace of a visitor. identity: an OAuth user or the browser's secret; only public mode looks at it."""
+        root = settings.workspace
+        if settings.public:
+            root = root / "visitors" / hashlib.sha256(identity.encode()).hexdigest()[:32]
+        return cls(root.absolute(), settings.public)
+
+    @property
+    def name(self) -> str:
+        """What the status line calls it."""
+        return self.root.name
+
+    def folder(self, kind: str, name: str) -> Path:
+        """The folder of one thing: kind is runs, datasets, uploads or models. Raises UserError for a name that is none."""
+        if not _NAME.fullmatch(name):
+            raise UserError("workspace.bad_name", name=name[:80])
+        return self.root / kind / name
+
+    def names(self, kind: str) -> list[str]:
+        """What is there of a kind, newest first."""
+        try:
+            entries = [entry for entry in os.scandir(self.root / kind) if entry.is_dir() and _NAME.fullmatch(entry.name)]
+        except FileNotFoundError:
+            return []
+        return [entry.name for entry in sorted(entries, key=lambda entry: entry.stat().st_ctime, reverse=True)]
+
+    def free_name(self, kind: str, wanted: str) -> str:
+        """A name not yet taken, made from what a person typed: `my/run 1` gives `my-run-1`, then `my-run-1-2`."""
+        stem = re.sub(r"[^\w.\-]+", "-", wanted, flags=re.UNICODE).strip("-.")[:60] or kind.rstrip("s")
+        name, number = stem, 1
+        while (self.root / kind / name).exists():
+            number += 1
+            name = f"{stem}-{number}"
+        return name
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing: a reader never sees a half of it. Raises UserError when the disk is full."""
+    handle, temporary = -1, ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise disk_error(error, path) from error
+
+
+def disk_error(error: OSError, path: Path) -> UserError:
+    """What a failed write means to a person: disk full, not allowed, or something else with the system's words."""
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError("workspace.disk_full", folder=path.parent)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return UserError("workspace.read_only", folder=path.parent)
+    return UserError("workspace.cannot_write", file=path.name, reason=error.strerror or type(error).__name__)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """data as UTF-8 JSON, atomically."""
+    write_atomically(path, json.dumps(data, ensure_ascii=False, indent=1).encode())

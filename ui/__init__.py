@@ -1,0 +1,1 @@
+"""The page: five tabs over the backend."""
