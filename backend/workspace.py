@@ -47,7 +47,9 @@ class Workspace:
     def names(self, kind: str) -> list[str]:
         """What is there of a kind, newest first."""
         try:
-            entries = [entry for entry in os.scandir(self.root / kind) if entry.is_dir() and _NAME.fullmatch(entry.name)]
+            entries = [
+                entry for entry in os.scandir(self.root / kind) if entry.is_dir() and _NAME.fullmatch(entry.name)
+            ]
         except FileNotFoundError:
             return []
         return [entry.name for entry in sorted(entries, key=lambda entry: entry.stat().st_ctime, reverse=True)]

@@ -1,0 +1,1 @@
+"""Metrics that need no network, and the record of a run's points."""

@@ -1,0 +1,138 @@
+"""What a recipe is: the columns it reads, how it prepares, trains and scores, and the report at the end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from backend.tasks.base import check_params, param
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from backend.data.version import DataVersion
+    from backend.models import ModelFacts
+
+Preset = Literal["quick", "balanced", "thorough"]
+PRESETS: tuple[Preset, ...] = ("quick", "balanced", "thorough")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRole:
+    """A column the recipe reads. kinds: the Column.kind values it accepts, best first. Text `recipes.role.{name}`."""
+
+    name: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainArguments:
+    """The arguments every recipe has, by their names in transformers.TrainingArguments. Texts `finetune.{name}` and .help."""
+
+    learning_rate: float = param(5e-5, minimum=1e-8, maximum=0.1)
+    num_train_epochs: float = param(3.0, minimum=0.01, maximum=1000)
+    per_device_train_batch_size: int = param(16, minimum=1, maximum=1024)
+    per_device_eval_batch_size: int = param(64, minimum=1, maximum=1024)
+    gradient_accumulation_steps: int = param(1, minimum=1, maximum=1024)
+    weight_decay: float = param(0.01, minimum=0, maximum=1)
+    warmup_ratio: float = param(0.06, minimum=0, maximum=0.9)
+    lr_scheduler_type: str = param("linear", choices=("linear", "cosine", "constant"))
+    max_length: int = param(128, minimum=8, maximum=8192)
+    max_grad_norm: float = param(1.0, minimum=0, maximum=100)
+    freeze_embeddings: bool = param(False)
+    dropout: float | None = param(None, minimum=0, maximum=0.9, optional=True)
+    """None: what the model's configuration says."""
+    evaluations: int = param(8, minimum=1, maximum=200)
+    """How many times in the run the validation split is scored and a checkpoint kept."""
+    seed: int = param(42, minimum=0, maximum=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        check_params(self, "finetune")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check of the data. level: ok, warning or error (an error refuses Start). Text `key` with values."""
+
+    level: Literal["ok", "warning", "error"]
+    key: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a finished run says, plain values only (report.json). Shares and scores are parts of 1.
+
+    splits: metric name to value for each split scored, {"test": {"accuracy": 0.89, "f1_macro": 0.88, "loss": 0.31, "rows": 120}}.
+    baseline: the same metrics on the same splits for the simplest guess. labels: id order. per_label: one dict a label
+    {"label", "precision", "recall", "f1", "rows"} on the headline split. confusion: (labels, labels) counts, rows true.
+    wrong: most confident mistakes first, {"row_id", "text", "true", "answer", "confidence"}, at most 100; wrong_count: all.
+    """
+
+    headline_split: str
+    headline_metric: str
+    splits: Mapping[str, Mapping[str, float]]
+    baseline: Mapping[str, Mapping[str, float]]
+    baseline_label: str
+    labels: Sequence[str]
+    per_label: Sequence[Mapping[str, Any]]
+    confusion: Sequence[Sequence[int]]
+    wrong: Sequence[Mapping[str, Any]]
+    wrong_count: int
+    facts: Mapping[str, Any]
+    """Numbers around the run: train_seconds, total_seconds, steps, samples_per_second, peak_memory_mib, best_step, stopped."""
+
+
+class Recipe(ABC):
+    """One way to train, stateless. Adding one is adding a file here, its texts (assets/text/*/recipes.json) and its test."""
+
+    name: ClassVar[str]
+    task: ClassVar[str]
+    """Name of the task the trained model answers."""
+    roles: ClassVar[tuple[ColumnRole, ...]]
+    best_metric: ClassVar[str]
+    """The metric that chooses the best checkpoint; higher is better."""
+    shown_metrics: ClassVar[tuple[str, ...]]
+    """Metrics drawn live, best_metric among them."""
+
+    @abstractmethod
+    def guess_columns(self, version: DataVersion) -> dict[str, str]:
+        """Role name to column name, as far as it can be guessed from names, kinds and values; a missing role is absent."""
+
+    @abstractmethod
+    def check(self, version: DataVersion, columns: Mapping[str, str]) -> list[Finding]:
+        """What to know before Start. Raises UserError (naming the columns there are) for a column missing or unusable."""
+
+    @abstractmethod
+    def usable(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:
+        """bool (rows,): the rows with everything the recipe needs."""
+
+    @abstractmethod
+    def labels(self, version: DataVersion, columns: Mapping[str, str]) -> tuple[str, ...]:
+        """Label names in id order (id2label), empty for a recipe without labels."""
+
+    @abstractmethod
+    def preset(self, preset: Preset, facts: ModelFacts, train_rows: int, device: str) -> TrainArguments:
+        """The arguments a preset stands for, for this model, size of data and device."""
+
+    @abstractmethod
+    def load_model(self, path: str, labels: Sequence[str], arguments: TrainArguments) -> Any:
+        """The PreTrainedModel to train, fp32 on the CPU, head made anew where the saved one does not fit the labels."""
+
+    @abstractmethod
+    def preprocess(
+        self, tokenizer: Any, rows: Any, columns: Mapping[str, str], labels: Sequence[str], max_length: int
+    ) -> Any:
+        """A datasets.Dataset of features (input_ids, attention_mask, labels, row_id kept apart) from a Dataset of rows."""
+
+    @abstractmethod
+    def metrics(self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
+        """Metric name to value, by evaluate.Metric classes of backend.metrics."""
+
+    @abstractmethod
+    def baseline(
+        self, train_targets: np.ndarray, targets: np.ndarray, labels: Sequence[str]
+    ) -> tuple[str, dict[str, float]]:
+        """What the simplest guess learnt from train_targets (its name: the majority label) scores on `targets`."""

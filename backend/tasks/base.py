@@ -1,0 +1,171 @@
+"""What a task is: the form it asks for, the Pipeline that answers, and the closed set of answers."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from backend.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import Pipeline
+
+    from backend.models import LoadedModel, ModelFacts
+
+Lane = Literal["short", "generate"]
+
+
+# Answers: a closed set, one renderer a kind in ui/answers.py.
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Scores of labels, best first. exclusive: they compete and sum to 1 (softmax); else each stands alone (sigmoid)."""
+
+    scores: tuple[tuple[str, float], ...]
+    exclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Written text, complete or so far. tokens: how many the model wrote; finished: false while it streams."""
+
+    text: str
+    tokens: int = 0
+    finished: bool = True
+    stopped_by: Literal["", "end", "length", "person"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of plain values, as batch answers and structured ones come."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+Answer = Bars | Text | Table
+
+
+# Forms: what a person fills in, and the worked examples.
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One thing the task is given. kind: text (a box of `lines` lines) or chat (messages, as Chatbot keeps them)."""
+
+    name: str
+    kind: Literal["text", "chat"] = "text"
+    lines: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A worked example: one click fills the form and runs it."""
+
+    language: str
+    values: Mapping[str, str]
+
+
+def param(
+    default: Any,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    step: float | None = None,
+    choices: tuple[str, ...] = (),
+    optional: bool = False,
+) -> Any:
+    """A field of a task's or recipe's dataclass, with what its widget and its check need.
+
+    The widget follows the type: bool a checkbox, choices a dropdown, a number with both ends a slider, else a number or text box.
+    Its label and help are the texts `{area}.{name}` and `{area}.{name}.help`. optional: None is allowed (an empty box).
+    """
+    limits = {"minimum": minimum, "maximum": maximum, "step": step, "choices": choices, "optional": optional}
+    return field(default=default, metadata=limits)
+
+
+def check_params(params: Any, area: str) -> None:
+    """Raise UserError for the first field of a dataclass made with `param` that is outside its limits or of a wrong type.
+
+    area: the prefix of the label texts, so that the error names the control as the page does.
+    """
+    for one in fields(params):
+        limits = one.metadata
+        if "minimum" not in limits:
+            continue
+        value = getattr(params, one.name)
+        if value is None and limits["optional"]:
+            continue
+        if limits["choices"]:
+            if value not in limits["choices"]:
+                raise UserError("tasks.not_a_choice", name=one.name, value=value, choices=", ".join(limits["choices"]))
+        elif isinstance(one.default, bool):
+            if not isinstance(value, bool):
+                raise UserError("tasks.not_yes_or_no", name=one.name, value=value)
+        elif isinstance(one.default, str):
+            continue
+        elif isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+            raise UserError("tasks.not_a_number", name=one.name, value=value)
+        elif limits["minimum"] is not None and value < limits["minimum"]:
+            raise UserError("tasks.too_small", name=one.name, value=value, minimum=limits["minimum"])
+        elif limits["maximum"] is not None and value > limits["maximum"]:
+            raise UserError("tasks.too_large", name=one.name, value=value, maximum=limits["maximum"])
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step inside a pipeline, for "behind the pipeline". key: text `tasks.step.{key}`; code: the Python line that does it."""
+
+    key: str
+    lines: tuple[str, ...]
+    shape: str = ""
+    code: str = ""
+
+
+class Task(ABC):
+    """One text task, stateless. Adding one is adding a file here, its texts (assets/text/*/tasks.json) and its test."""
+
+    name: ClassVar[str]
+    """The Hub's pipeline tag: "text-classification"."""
+    lane: ClassVar[Lane] = "short"
+    inputs: ClassVar[tuple[Input, ...]]
+    params: ClassVar[type[Any]]
+    """A frozen dataclass made with `param`, which checks itself in __post_init__."""
+    examples: ClassVar[tuple[Example, ...]]
+    streams: ClassVar[bool] = False
+    auto_class: ClassVar[str]
+    """Name of the transformers class that loads a fitting model: "AutoModelForSequenceClassification"."""
+
+    @abstractmethod
+    def fits(self, facts: ModelFacts) -> bool:
+        """Whether this model has the head the task needs, so that its answers mean something."""
+
+    def pipeline(self, loaded: LoadedModel) -> Pipeline:
+        """The transformers Pipeline that answers, on the loaded model's device."""
+        from transformers import pipeline
+
+        return pipeline(self.name, model=loaded.model, tokenizer=loaded.tokenizer, device=loaded.model.device)  # type: ignore[call-overload,no-any-return]
+
+    @abstractmethod
+    def run(self, pipe: Pipeline, values: Mapping[str, Any], params: Any) -> Answer:
+        """The answer to one input. values: by Input.name. Raises UserError for input that cannot be answered."""
+
+    @abstractmethod
+    def batch(self, pipe: Pipeline, texts: Sequence[str], params: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(index, answer as a table row) for many texts, sorted by length inside, so not in the order given."""
+
+    def stream(self, pipe: Pipeline, values: Mapping[str, Any], params: Any, stop: threading.Event) -> Iterator[Answer]:
+        """The answer as it grows; the last one is finished. Ends within a token of `stop`. Only where `streams`."""
+        yield self.run(pipe, values, params)
+
+    def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: Any) -> tuple[Step, ...]:
+        """What happened inside, for one input."""
+        return ()
+
+    @abstractmethod
+    def snippet(self, source: str, values: Mapping[str, Any], params: Any) -> str:
+        """Runnable Python with exactly this model (a Hub id or folder), input and arguments, without this product."""

@@ -1,0 +1,1 @@
+"""Training: specs, run folders, the loop, the launchers and the queue."""
