@@ -1,0 +1,230 @@
+"""Numbers in, Plotly figure out: the curves of a run, runs overlaid, a confusion matrix. No Gradio, no state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ui.text import say
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# Drawn with the light colours; assets/css/charts.css maps each to its dark twin, so that a switch needs no redraw.
+COLOURS = ("#187A68", "#A55702", "#7A5EA4", "#3E8EF4", "#BD7B97", "#75985F")
+DASHES = ("solid", "dot", "dash")
+MARKERS = ("circle", "square", "diamond")
+MUTED = "#55626E"
+LINE = "#DAE0E5"
+# Above this many points a line is thinned; a plot is some 700 px wide.
+POINTS = 1000
+FONT = "IBM Plex Sans, Noto Sans SC, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif"
+HEIGHT, HEIGHT_OVERLAY = 340, 345
+MARGIN_TOP, MARGIN_BOTTOM, MARGIN_RIGHT = 8, 46, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line: steps and values of equal length, steps rising. slot: which of the run colours, dashes, markers."""
+
+    name: str
+    steps: Sequence[float]
+    values: Sequence[float]
+    slot: int = 0
+    markers: bool = False
+    faint: bool = False
+    """1 px at 40%, unnamed: the raw values behind a smoothed line."""
+
+
+def thin(steps: Sequence[float], values: Sequence[float], limit: int = POINTS) -> tuple[list[float], list[float]]:
+    """At most `limit` points of the line: of each bucket its smallest and its largest value, so no spike is lost."""
+    count = len(values)
+    if count <= limit:
+        return list(steps), list(values)
+    buckets = (limit - 2) // 2
+    # The ends say where the run began and where it is now.
+    kept = {0, count - 1}
+    for bucket in range(buckets):
+        rows = range(bucket * count // buckets, (bucket + 1) * count // buckets)
+        real = [row for row in rows if not math.isnan(values[row])]
+        if real:
+            kept.update((min(real, key=values.__getitem__), max(real, key=values.__getitem__)))
+    chosen = sorted(kept)
+    return [steps[row] for row in chosen], [values[row] for row in chosen]
+
+
+def smoothed(values: Sequence[float], weight: float = 0.9) -> list[float]:
+    """Exponential moving average, corrected for its start (as Adam's moments are): it begins at the first value."""
+    result: list[float] = []
+    average = norm = 0.0
+    for value in values:
+        if math.isfinite(value):
+            average = weight * average + (1 - weight) * value
+            norm = weight * norm + (1 - weight)
+        result.append(average / norm if norm else value)
+    return result
+
+
+def loss_chart(
+    training: tuple[Sequence[float], Sequence[float]],
+    validation: tuple[Sequence[float], Sequence[float]],
+    locale: str,
+    total_steps: int = 0,
+) -> go.Figure:
+    """Loss of a run: the raw training loss faint, smoothed over it, and the loss on unseen rows at each check."""
+    steps, values = training
+    curves = [
+        Curve("", steps, values, slot=0, faint=True),
+        Curve(say("charts.training", locale), steps, smoothed(values), slot=0),
+        Curve(say("charts.unseen", locale), *validation, slot=1, markers=True),
+    ]
+    return _lines([c for c in curves if len(c.steps)], locale, total_steps=total_steps)
+
+
+def score_chart(
+    scores: dict[str, tuple[Sequence[float], Sequence[float]]],
+    locale: str,
+    baseline: float | None = None,
+    baseline_label: str = "",
+    total_steps: int = 0,
+) -> go.Figure:
+    """Scores of a run at each check (name to steps and parts of 1), the simplest guess's score as a dashed line."""
+    curves = [Curve(name, *line, slot=slot, markers=True) for slot, (name, line) in enumerate(scores.items())]
+    figure = _lines(curves, locale, total_steps=total_steps, share=True, floor=baseline)
+    if baseline is not None:
+        figure.add_hline(y=baseline, line={"color": MUTED, "width": 1.5, "dash": "dash"})
+        figure.add_annotation(
+            text=say("charts.baseline", locale, label=_short(baseline_label, 24), score=f"{baseline:.0%}"),
+            x=1, xref="paper", xanchor="right", y=baseline, yanchor="bottom", showarrow=False,
+        )  # fmt: skip
+    return figure
+
+
+def rate_chart(rate: tuple[Sequence[float], Sequence[float]], locale: str, total_steps: int = 0) -> go.Figure:
+    """The learning rate over the steps."""
+    figure = _lines([Curve("", *rate, slot=2)], locale, total_steps=total_steps, height=230)
+    return figure.update_yaxes(tickformat=".1~e")
+
+
+def overlay(curves: Sequence[Curve], locale: str, share: bool = False) -> go.Figure:
+    """Curves of several runs in one plot, each with its name at its end. share: values are parts of 1."""
+    return _lines(curves, locale, share=share, height=HEIGHT_OVERLAY)
+
+
+def confusion_chart(labels: Sequence[str], counts: Sequence[Sequence[int]], locale: str) -> go.Figure:
+    """counts (true label, answer) as a heat map, tinted by the share of the true label's rows: rare labels show too."""
+    import plotly.graph_objects as go
+
+    shares = [[cell / max(1, sum(row)) for cell in row] for row in counts]
+    names = [_short(label, 16) for label in labels]
+    # Two labels may shorten to the same name; an axis of categories would then fold them into one.
+    ticks = list(range(len(names)))
+    small = len(labels) > 12
+    hover = say("charts.confusion_hover", locale, true="%{customdata[0]}", answer="%{customdata[1]}", count="%{text}")
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares, text=[[f"{cell:,}" for cell in row] for row in counts], x=ticks, y=ticks,
+            customdata=[[[true, answer] for answer in labels] for true in labels],
+            texttemplate="" if small else "%{text}", hovertemplate=hover + "<extra></extra>",
+            colorscale=[[0, "rgba(27,134,140,0.06)"], [1, "rgba(27,134,140,0.55)"]], zmin=0, zmax=1,
+            showscale=False, xgap=3, ygap=3,
+        )
+    )  # fmt: skip
+    figure.update_layout(**_layout(height=max(230, 52 + (22 if small else 34) * len(labels)), right=MARGIN_RIGHT))
+    figure.update_layout(hovermode="closest", margin={"l": 12, "t": 12, "b": 12})
+    axis = {
+        "tickvals": ticks,
+        "ticktext": names,
+        "ticks": "",
+        "showgrid": False,
+        "automargin": True,
+        "fixedrange": True,
+    }
+    figure.update_xaxes(**axis, side="top", tickangle=-40 if len(labels) > 5 else 0)
+    return figure.update_yaxes(**axis, autorange="reversed")
+
+
+def _lines(
+    curves: Sequence[Curve],
+    locale: str,
+    total_steps: int = 0,
+    share: bool = False,
+    floor: float | None = None,
+    height: int = HEIGHT,
+) -> go.Figure:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for curve in curves:
+        steps, values = thin(curve.steps, curve.values)
+        colour = COLOURS[curve.slot % len(COLOURS)]
+        figure.add_scatter(
+            x=steps, y=values, name=curve.name or " ",
+            # One point alone is no line: without a marker it would not be seen.
+            mode="lines+markers" if curve.markers or len(steps) == 1 else "lines",
+            opacity=0.4 if curve.faint else 1.0,
+            line={"color": colour, "width": 1 if curve.faint else 2.5, "dash": DASHES[curve.slot % len(DASHES)]},
+            marker={"size": 7, "color": colour, "symbol": MARKERS[curve.slot % len(MARKERS)]},
+            cliponaxis=False, hoverinfo="skip" if curve.faint else None,
+            hovertemplate=None if curve.faint else "%{y:.1%}" if share else "%{y:.4~g}",
+        )  # fmt: skip
+    named = [curve for curve in curves if curve.name and len(curve.steps)]
+    limits = _limits(curves, share, floor)
+    last = max([total_steps, *(curve.steps[-1] for curve in curves if len(curve.steps))], default=1) or 1
+    right = max([MARGIN_RIGHT, *(22 + 7 * _width(_short(c.name)) for c in named if c.steps[-1] > 0.8 * last)])
+    figure.update_layout(**_layout(height=height, right=right))
+    figure.update_xaxes(title_text=say("charts.step", locale), title_standoff=8, range=[0, last], showgrid=False)
+    figure.update_yaxes(range=limits, tickformat=".0%" if share else None)
+    _names_at_ends(figure, named, limits, height)
+    return figure
+
+
+def _limits(curves: Sequence[Curve], share: bool, floor: float | None) -> list[float]:
+    """Where the y axis begins and ends: tens of percent for scores, from zero for losses."""
+    values = [value for curve in curves for value in curve.values if math.isfinite(value)]
+    if share:
+        values += [] if floor is None else [floor]
+        if not values:
+            return [0.0, 1.0]
+        return [max(0.0, math.floor(min(values) * 10 - 0.2) / 10), min(1.0, math.ceil(max(values) * 10 + 0.2) / 10)]
+    return [0.0, max(values, default=1.0) * 1.08 or 1.0]
+
+
+def _names_at_ends(figure: go.Figure, curves: Sequence[Curve], limits: Sequence[float], height: int) -> None:
+    """Write each curve's name at its end, names moved apart where lines end close to each other."""
+    scale = (height - MARGIN_TOP - MARGIN_BOTTOM) / ((limits[1] - limits[0]) or 1)
+    below = -math.inf
+    ends = [(next((v for v in reversed(curve.values) if math.isfinite(v)), limits[0]), curve) for curve in curves]
+    for value, curve in sorted(ends, key=lambda end: end[0]):
+        pixel = max((value - limits[0]) * scale, below + 16)
+        below = pixel
+        figure.add_annotation(
+            text=_short(curve.name), x=curve.steps[-1], y=value, xanchor="left", yanchor="middle",
+            xshift=10, yshift=round(pixel - (value - limits[0]) * scale), showarrow=False, align="left",
+        )  # fmt: skip
+
+
+def _layout(height: int, right: float) -> dict[str, object]:
+    axis = {
+        "zeroline": False, "showline": False, "ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)",
+        "nticks": 6, "gridcolor": LINE, "automargin": False,
+    }  # fmt: skip
+    return {
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "height": height, "showlegend": False,
+        "font": {"size": 13, "color": MUTED, "family": FONT},
+        "margin": {"l": 44, "r": right, "t": MARGIN_TOP, "b": MARGIN_BOTTOM},
+        "hovermode": "x unified", "dragmode": False, "xaxis": axis, "yaxis": axis,
+    }  # fmt: skip
+
+
+def _short(name: str, limit: int = 18) -> str:
+    """A name cut to what fits, its HTML made harmless: Plotly reads tags in texts."""
+    cut = name if _width(name) <= limit else name[: max(1, limit * len(name) // _width(name) - 1)] + "…"
+    return cut.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _width(name: str) -> int:
+    """Width in Latin letters; a Chinese character is as wide as two."""
+    return sum(2 if ord(letter) > 0x2E80 else 1 for letter in name)
