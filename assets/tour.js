@@ -1,0 +1,88 @@
+// A card at the page's corner and an outline on what the step is about. The page stays usable: the person does each step.
+(() => {
+  const key = "workbench-tour";
+  let step = -1;
+  const texts = () => tourTexts[workbench.visitor()[0]];
+  const tabNames = ["playground", "tokenizer", "datasets", "finetune", "metrics"];
+  const openTab = name => {
+    const buttons = document.querySelectorAll("#tabs > .tab-wrapper [role=tab]");
+    buttons[tabNames.indexOf(name)]?.click();
+  };
+  const clear = () => document.querySelectorAll(".tour-target").forEach(node => node.classList.remove("tour-target"));
+  const outline = () => {
+    clear();
+    const target = step >= 0 && document.getElementById(texts().steps[step].target);
+    if (target) {
+      target.classList.add("tour-target");
+      target.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    }
+  };
+  const card = () => {
+    let node = document.getElementById("tour");
+    if (!node) {
+      node = document.createElement("section");
+      node.id = "tour";
+      node.setAttribute("role", "dialog");
+      node.setAttribute("aria-live", "polite");
+      document.body.append(node);
+    }
+    return node;
+  };
+  const button = (label, action, primary) => {
+    const node = document.createElement("button");
+    node.type = "button";
+    node.textContent = label;
+    node.className = primary ? "primary" : "";
+    node.addEventListener("click", action);
+    return node;
+  };
+  const draw = (count, title, text, buttons) => {
+    const node = card();
+    node.replaceChildren();
+    for (const [tag, words] of [["small", count], ["h2", title], ["p", text]]) {
+      if (!words) continue;
+      const line = document.createElement(tag);
+      line.textContent = words;
+      node.append(line);
+    }
+    const row = document.createElement("div");
+    row.append(...buttons);
+    node.append(row);
+    node.setAttribute("aria-label", title);
+  };
+  const end = () => {
+    step = -1;
+    workbench.remember(key, "seen");
+    clear();
+    document.getElementById("tour")?.remove();
+  };
+  const show = number => {
+    const { words, steps } = texts();
+    if (number >= steps.length) return end();
+    const moved = step < 0 || steps[step].tab !== steps[number].tab;
+    step = number;
+    workbench.remember(key, String(number));
+    if (moved) openTab(steps[number].tab);
+    const buttons = [button(words.skip, end)];
+    if (number > 0) buttons.push(button(words.back, () => show(number - 1)));
+    buttons.push(button(number + 1 < steps.length ? words.next : words.finish, () => show(number + 1), true));
+    draw(`${words.step} ${number + 1} / ${steps.length}`, steps[number].title, steps[number].text, buttons);
+    setTimeout(outline, moved ? 400 : 50);
+  };
+  const offer = () => {
+    const { words } = texts();
+    draw("", words["offer.title"], words["offer.text"], [button(words.later, end), button(words.begin, () => show(0), true)]);
+  };
+  workbench.tour = show;
+  document.addEventListener("keydown", event => { if (event.key === "Escape" && document.getElementById("tour")) end(); });
+  // Targets appear when a view is drawn: keep the outline on them.
+  new MutationObserver(() => { if (step >= 0 && !document.querySelector(".tour-target")) outline(); })
+    .observe(document.documentElement, { childList: true, subtree: true });
+  const ready = setInterval(() => {
+    if (!document.querySelector("#tabs > .tab-wrapper [role=tab]")) return;
+    clearInterval(ready);
+    const seen = workbench.seen(key);
+    if (seen === null) offer();
+    else if (seen !== "seen") show(Number(seen));
+  }, 300);
+})();

@@ -1,0 +1,213 @@
+"""The page: header, tabs in the order of the work, the one timer, and what happens between tabs."""
+
+from __future__ import annotations
+
+import html
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.models import ModelShelf, device_name
+from backend.settings import Settings
+from backend.training.queue import RunQueue
+from backend.warm import warm_up
+from ui import api, datasets_tab, finetune_tab, metrics_tab, playground_tab, tokenizer_tab, tour
+from ui.errors import shown
+from ui.text import i18n, say, translations
+from ui.theme import ASSETS, css, early_script, head, theme
+from ui.visitor import PageState, Services, enter, leave, locale_of
+
+TABS = ("playground", "tokenizer", "datasets", "finetune", "metrics")
+
+
+def build_page(settings: Settings) -> gr.Blocks:
+    """The whole page, ready to launch."""
+    shelf = ModelShelf(settings)
+    services = Services(settings, shelf, RunQueue(settings, shelf))
+    page = gr.Blocks(title="Transformers Workbench", fill_width=True, analytics_enabled=False)
+    with page:
+        header = gr.HTML(_header(settings, "en", ""), elem_id="header", padding=False)
+        state = PageState(arrived=gr.State(""), pulse=gr.State(""))
+        timer = gr.Timer(2, active=False)
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
+            with gr.Tab(i18n("shell.playground"), id="playground", render_children=True):
+                playground = playground_tab.build(services)
+            with gr.Tab(i18n("shell.tokenizer"), id="tokenizer", render_children=True):
+                tokenizer = tokenizer_tab.build(services)
+            with gr.Tab(i18n("shell.datasets"), id="datasets", render_children=True):
+                datasets = datasets_tab.build(services)
+            with gr.Tab(i18n("shell.finetune"), id="finetune", render_children=True):
+                finetune = finetune_tab.build(services)
+            with gr.Tab(i18n("shell.metrics"), id="metrics", render_children=True):
+                metrics = metrics_tab.build(services)
+        playground_tab.wire(playground, services, state)
+        tokenizer_tab.wire(tokenizer, services, state)
+        datasets_tab.wire(datasets, services, state)
+        finetune_tab.wire(finetune, services, state)
+        metrics_tab.wire(metrics, services, state)
+        _wire_visitor(page, services, state, header, tabs, timer, finetune.started)
+        _join(tabs, datasets.use_for_training, datasets.chosen, finetune.wanted_data, "finetune", _wanted_ref)
+        _join(tabs, finetune.try_it, finetune.try_ref, playground.wanted_model, "playground", _wanted_ref)
+        metrics.open_run.change(
+            _open_run, [metrics.open_run], [finetune.wanted_run, tabs], queue=False, api_visibility="private"
+        )
+        api.publish(services)
+    return page
+
+
+def launch(page: gr.Blocks, settings: Settings) -> None:
+    """Serve the page until it is told to stop. Heavy libraries are imported in the background once it answers."""
+    warm_up()
+    page.queue(default_concurrency_limit=8, max_size=64)
+    page.launch(
+        server_name=settings.host,
+        server_port=free_port(settings.host, settings.port),
+        theme=theme(),
+        css=css(),
+        head=head() + tour.head(),
+        i18n=translations(),
+        footer_links=[],
+        ssr_mode=False,
+        favicon_path=str(ASSETS / "logo.svg"),
+        max_file_size=settings.upload_limit_mib * 2**20,
+        allowed_paths=[],
+        app_kwargs={"middleware": [Middleware(EarlyScript)]},
+    )
+
+
+def free_port(host: str, port: int) -> int:
+    """The port asked for, or the first free one of the hundred after it. 0: any."""
+    for candidate in range(port, port + 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, candidate))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError(f"no free port between {port} and {port + 99}")
+
+
+class EarlyScript:
+    """ASGI middleware: puts the early script right after <head> of the page, since launch(head=...) comes too late for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.script = early_script().encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != "/":
+            return await self.app(scope, receive, send)
+        start: Message = {}
+        body = b""
+
+        async def insert(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            body = body.replace(b"<head>", b"<head>" + self.script, 1)
+            others = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+            await send(start | {"headers": [*others, (b"content-length", str(len(body)).encode())]})
+            await send({"type": "http.response.body", "body": body})
+
+        await self.app(scope, receive, insert)
+
+
+def _wire_visitor(
+    page: gr.Blocks,
+    services: Services,
+    state: PageState,
+    header: gr.HTML,
+    tabs: gr.Tabs,
+    timer: gr.Timer,
+    started: gr.State,
+) -> None:
+    """The browser introduces itself at load; from then on the timer, tab changes and starts of runs keep `pulse` true."""
+    language = gr.Textbox(visible=False)
+    secret = gr.Textbox(visible=False)
+
+    def arrive(language: str, secret: str, request: gr.Request) -> str:
+        enter(request.session_hash or "", language, secret)
+        services.queue.recover(services.workspace(request))
+        return f"{request.session_hash} {language}"
+
+    def tick(request: gr.Request) -> tuple[str, gr.Timer]:
+        workspace = services.workspace(request)
+        return services.queue.fingerprint(workspace), gr.Timer(active=services.queue.lives(workspace))
+
+    def draw_header(request: gr.Request) -> str:
+        locale = locale_of(request)
+        return _header(services.settings, locale, _status(services, request, locale))
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    page.load(shown(arrive), [language, secret], state.arrived, js="() => workbench.visitor()", **quiet)
+    page.unload(leave)
+    state.arrived.change(shown(draw_header), None, header, **quiet)
+    for trigger in (timer.tick, state.arrived.change, started.change, tabs.select):
+        trigger(shown(tick), None, [state.pulse, timer], queue=False, **quiet)
+
+
+def _join(
+    tabs: gr.Tabs, button: gr.Button, source: gr.blocks.Block, target: gr.State, tab: str, handler: Any
+) -> None:
+    """A button of one tab hands what it is about to another tab, and shows that tab."""
+
+    def go(value: str) -> tuple[dict[str, Any], gr.Tabs]:
+        return handler(value), gr.Tabs(selected=tab)
+
+    button.click(shown(go), [source], [target, tabs], queue=False, show_progress="hidden", api_visibility="private")
+
+
+def _wanted_ref(ref: str) -> dict[str, Any]:
+    # The time makes the same wish twice a change, too.
+    return {"ref": ref, "at": time.time()}
+
+
+def _open_run(wanted: dict[str, Any]) -> tuple[dict[str, Any], gr.Tabs]:
+    return wanted, gr.Tabs(selected="finetune")
+
+
+def _header(settings: Settings, locale: str, status: str) -> str:
+    """Brand, status, tour, language and colour scheme. Plain buttons: what they do needs no server."""
+    logo = (ASSETS / "logo.svg").read_text(encoding="utf-8")
+    switch = "".join(
+        f'<button type="button" lang="{code}" class="{"on" if code == locale else ""}" aria-pressed="{str(code == locale).lower()}"'
+        f" onclick=\"workbench.speak('{code}')\">{name}</button>"
+        for code, name in (("en", "EN"), ("zh-CN", "中文"))
+    )
+    return (
+        f'<header class="brand">{logo}<b>Transformers <span>Workbench</span></b></header>'
+        f'<div class="status">{status}</div>'
+        f'<button type="button" class="quiet" id="tour-start" onclick="workbench.tour(0)">{html.escape(say("shell.tour", locale))}</button>'
+        f'<div class="switch" role="group" aria-label="Language 语言">{switch}</div>'
+        f'<button type="button" class="quiet" id="scheme" onclick="workbench.toggleScheme()" title="{html.escape(say("shell.scheme", locale))}"'
+        f' aria-label="{html.escape(say("shell.scheme", locale))}">◐</button>'
+    )
+
+
+def _status(services: Services, request: gr.Request, locale: str) -> str:
+    import psutil
+
+    online = services.shelf.online()
+    memory = psutil.virtual_memory()
+    workspace = services.workspace(request)
+    parts = (
+        ("net", f'<i class="dot {"on" if online else "off"}"></i>{say("shell.online" if online else "shell.offline", locale)}'),
+        ("device", device_name(services.settings).upper()),
+        ("memory", say("shell.memory", locale, free=f"{memory.available / 2**30:.1f}", total=f"{memory.total / 2**30:.0f}")),
+        ("place", say("shell.workspace", locale, name=f"<b>{html.escape(_short(workspace.root))}</b>")),
+    )
+    return "".join(f'<span class="{name}">{text}</span>' for name, text in parts)
+
+
+def _short(root: Path) -> str:
+    return root.name if root.name != "workspace" else root.parent.name
