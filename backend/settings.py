@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 ENVIRONMENT_PREFIX = "WORKBENCH_"
+# On a Hugging Face Space (which sets SPACE_ID) these stand in for the defaults.
+SPACE_DEFAULTS = {"host": "0.0.0.0", "public": "yes"}
 
 
 def knob(default: Any, meaning: str, choices: tuple[str, ...] = ()) -> Any:
@@ -51,8 +53,8 @@ class Settings:
         """Settings from flags (without the program's name) and environment. Exits with a usage message on a bad one."""
         parser = argparse.ArgumentParser(prog="python app.py", description="Transformers Workbench")
         for knob_field in fields(cls):
-            default = environ.get(variable(knob_field))
-            value = knob_field.default if default is None else default
+            on_space = SPACE_DEFAULTS.get(knob_field.name) if "SPACE_ID" in environ else None
+            value = environ.get(variable(knob_field), on_space or knob_field.default)
             choices = knob_field.metadata["choices"]
             parser.add_argument(
                 flag(knob_field),

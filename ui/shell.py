@@ -16,7 +16,7 @@ from backend.models import ModelShelf, device_name
 from backend.settings import Settings
 from backend.training.queue import RunQueue
 from backend.warm import warm_up
-from ui import api, datasets_tab, finetune_tab, metrics_tab, playground_tab, tokenizer_tab, tour
+from ui import api, datasets_tab, finetune_tab, metrics_tab, playground_tab, starters, tokenizer_tab, tour
 from ui.errors import shown
 from ui.text import i18n, say, translations
 from ui.theme import ASSETS, css, early_script, head, theme
@@ -34,6 +34,7 @@ def build_page(settings: Settings) -> gr.Blocks:
         header = gr.HTML(_header(settings, "en", ""), elem_id="header", padding=False)
         state = PageState(arrived=gr.State(""), pulse=gr.State(""))
         timer = gr.Timer(2, active=False)
+        starters.build(state)
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab(i18n("shell.playground"), id="playground", render_children=True):
                 playground = playground_tab.build(services)
@@ -185,12 +186,12 @@ def _header(settings: Settings, locale: str, status: str) -> str:
         for code, name in (("en", "EN"), ("zh-CN", "中文"))
     )
     return (
-        f'<header class="brand">{logo}<b>Transformers <span>Workbench</span></b></header>'
+        f'<div class="topbar"><div class="brand">{logo}<b>Transformers <span>Workbench</span></b></div>'
         f'<div class="status">{status}</div>'
         f'<button type="button" class="quiet" id="tour-start" onclick="workbench.tour(0)">{html.escape(say("shell.tour", locale))}</button>'
         f'<div class="switch" role="group" aria-label="Language 语言">{switch}</div>'
         f'<button type="button" class="quiet" id="scheme" onclick="workbench.toggleScheme()" title="{html.escape(say("shell.scheme", locale))}"'
-        f' aria-label="{html.escape(say("shell.scheme", locale))}">◐</button>'
+        f' aria-label="{html.escape(say("shell.scheme", locale))}">◐</button></div>'
     )
 
 
