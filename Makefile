@@ -12,7 +12,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BENCHES := $(filter-out _%,$(notdir $(basename $(wildcard benchmarks/*.py))))
 LONG_BENCHES := $(notdir $(basename $(shell grep -ls '^LONG = True' benchmarks/*.py)))
 
-.PHONY: run test check starter bench bench-long browser clean
+.PHONY: run test check starter bench bench-long browser readme clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run starter  ## Set up and start; ARGS="--port 8000" passes flags on.
@@ -62,6 +62,9 @@ $(VENV)/.run: requirements.txt $(VENV)/.torch-$(TORCH)-$(TORCH_PIN)
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	$(PY) -m pip install --quiet -r requirements-dev.txt
 	touch $@
+
+readme: $(VENV)/.run  ## Write the generated parts of the README: settings and files.
+	$(PY) -m tests.test_documentation
 
 # The browser tests need Chromium, and a Chinese font for what it draws.
 browser:

