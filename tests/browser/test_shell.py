@@ -1,0 +1,57 @@
+"""What a person sees of the page around the tabs."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import App, OpenPage, open_tab
+
+
+def test_the_browser_s_language_is_the_first_guess_and_the_switch_is_remembered(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url, language="zh-CN")
+    tabs = page.locator("#tabs > .tab-wrapper [role=tab]")
+    expect(tabs).to_have_text(["试用", "分词", "数据", "微调", "记录"])
+    expect(page.locator("#header .status")).to_contain_text("离线")
+    page.get_by_role("button", name="EN", exact=True).click()
+    expect(tabs).to_have_text(["Playground", "Tokens", "Data", "Fine-tune", "Runs"])
+    expect(page.locator("#header .status")).to_contain_text("Offline")
+    page.reload()
+    expect(tabs.first).to_have_text("Playground")
+
+
+def test_the_colour_scheme_button_is_remembered_after_a_reload(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url)
+    body = page.locator("body")
+    expect(body).not_to_have_class(re.compile(r"\bdark\b"))
+    page.locator("#scheme").click()
+    expect(body).to_have_class(re.compile(r"\bdark\b"))
+    page.reload()
+    expect(page.locator("#header .status .device")).not_to_be_empty()
+    expect(body).to_have_class(re.compile(r"\bdark\b"))
+
+
+def test_the_tour_is_offered_once_goes_on_after_a_reload_and_stays_away_once_left(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url, tour=None)
+    tour = page.locator("#tour")
+    expect(tour).to_contain_text("Train a model on your own CSV?")
+    tour.get_by_role("button", name="Show me").click()
+    expect(page.get_by_role("tab", name="Data")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".tour-target")).to_have_id("datasets-upload")
+    tour.get_by_role("button", name="Next").click()
+    page.reload()
+    expect(tour).to_contain_text("Step 2 / 6")
+    page.keyboard.press("Escape")
+    expect(tour).to_have_count(0)
+    page.reload()
+    expect(page.locator("#header .status .device")).not_to_be_empty()
+    expect(tour).to_have_count(0)
+
+
+def test_nothing_is_wider_than_a_phone_on_any_tab(app: App, open_page: OpenPage) -> None:
+    for language in ("en", "zh-CN"):
+        page = open_page(app.url, language=language, width=390)
+        for tab in ("playground", "tokenizer", "datasets", "finetune", "metrics"):
+            open_tab(page, tab)
+            page.wait_for_load_state("networkidle")
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width <= 390, f"{tab} in {language} is {width} px wide"
