@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +11,21 @@ from backend.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
     from backend.data.version import DataVersion
 
 SPLITS = ("train", "validation", "test")
+
+_WORDS = {
+    **dict.fromkeys(("train", "training", "trn", "训练", "训练集"), "train"),
+    **dict.fromkeys(
+        ("validation", "valid", "val", "dev", "development", "eval", "验证", "验证集", "开发集"), "validation"
+    ),
+    **dict.fromkeys(("test", "testing", "tst", "测试", "测试集"), "test"),
+}
+_SPLIT_COLUMNS = ("split", "splits", "set", "subset", "fold", "partition", "dataset", "划分", "数据集", "集合")
+_SLICE = re.compile(r"(?:train)?\s*\[\s*(-?\d+%?)?\s*:\s*(-?\d+%?)?\s*\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,4 +57,141 @@ def split_rows(
     A given split without validation or without test takes it from train, by the plan's shares.
     Raises UserError if a split that the plan asks for would be empty.
     """
-    raise NotImplementedError
+    import numpy as np
+
+    allowed = np.ones(version.rows, bool) if usable is None else np.asarray(usable, bool)
+    parts = _given(version, allowed) if plan.use_given and version.given_split_column else {}
+    if not len(parts.get("train", ())):
+        parts = {"train": np.flatnonzero(allowed)}
+    everything = parts["train"]
+    if plan.train_rows.strip():
+        parts["train"] = everything[parse_slice(plan.train_rows, len(everything))]
+    wanted = {"validation": plan.validation_share, "test": plan.test_share}
+    missing = {name: share for name, share in wanted.items() if share > 0 and not len(parts.get(name, ()))}
+    codes = _codes(version, label_column if plan.stratify else "")
+    rest, taken = _take(parts["train"], codes, missing, plan.seed)
+    split = {"train": rest, "validation": taken.get("validation"), "test": taken.get("test")}
+    result = {}
+    for name in SPLITS:
+        rows = split[name] if split[name] is not None else parts.get(name, np.empty(0, np.int64))
+        result[name] = np.sort(rows.astype(np.int64))
+        if not len(result[name]) and (name == "train" or wanted[name] > 0):
+            raise UserError("data.empty_split", split=name, rows=int(allowed.sum()))
+    return result
+
+
+def split_counts(version: DataVersion, plan: SplitPlan, label_column: str = "", usable: Any = None) -> dict[str, int]:
+    """How many rows each split gets."""
+    return {name: len(rows) for name, rows in split_rows(version, plan, label_column, usable).items()}
+
+
+def parse_slice(expression: str, n: int) -> np.ndarray:
+    """Positions 0 .. n-1 that an expression picks, sorted, each once: `[:2000]`, `[-10%:]`, `train[:2000]+train[-2000:]`.
+
+    Percent are of n, rounded to the nearest row. Raises UserError data.bad_slice, data.empty_slice.
+    """
+    import numpy as np
+
+    picked = np.zeros(n, bool)
+    for part in expression.split("+"):
+        match = _SLICE.fullmatch(part.strip())
+        if not match:
+            raise UserError("data.bad_slice", expression=expression)
+        picked[slice(*(_bound(bound, n) for bound in match.groups()))] = True
+    if not picked.any():
+        raise UserError("data.empty_slice", expression=expression, rows=n)
+    return np.flatnonzero(picked)
+
+
+def split_of_file(stem: str) -> str:
+    """train, validation or test when a file is named so (`reviews-dev`), else ""."""
+    words = [word for word in re.split(r"[\W_\d]+", stem.lower()) if word]
+    found = {_WORDS[word] for word in words if word in _WORDS}
+    return found.pop() if len(found) == 1 else ""
+
+
+def given_split_column(table: pa.Table) -> str:
+    """The column that says which split a row is in, when all its values are words for splits and there are two or more."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name in table.column_names:
+        column = table.column(name)
+        if name.strip().lower() in _SPLIT_COLUMNS and pa.types.is_string(column.type) and not column.null_count:
+            found = {_WORDS.get(value.strip().lower()) for value in pc.unique(column).to_pylist()}
+            if None not in found and "train" in found and len(found) > 1:
+                return str(name)
+    return ""
+
+
+def _given(version: DataVersion, allowed: np.ndarray) -> dict[str, np.ndarray]:
+    import numpy as np
+
+    values: Sequence[str] = _column(version, version.given_split_column).to_pylist()
+    names = np.array([_WORDS.get(str(value).strip().lower(), "") for value in values])
+    return {name: np.flatnonzero((names == name) & allowed) for name in SPLITS}
+
+
+def _column(version: DataVersion, name: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    return pa.ipc.open_stream(pa.memory_map(str(version.arrow))).read_all().column(name)
+
+
+def _codes(version: DataVersion, column: str) -> np.ndarray | None:
+    """A number for each row's label; None when there is nothing to stratify by (no column, or nearly as many values as rows)."""
+    import pyarrow.compute as pc
+
+    if not column or version.column(column) is None:
+        return None
+    encoded = pc.dictionary_encode(_column(version, column), null_encoding="encode").combine_chunks()
+    if len(encoded.dictionary) > max(2, version.rows // 2):
+        return None
+    codes: np.ndarray = encoded.indices.to_numpy(zero_copy_only=False)
+    return codes
+
+
+def _take(
+    rows: np.ndarray, codes: np.ndarray | None, shares: dict[str, float], seed: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """(what stays, what each share takes). Every label gives its exact part, rounded so that the totals are right.
+
+    A label with one row stays in train; one with two rows gives at most one away.
+    """
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    groups = [rows] if codes is None else [rows[codes[rows] == code] for code in np.unique(codes[rows])]
+    groups = [generator.permutation(group) for group in groups]
+    left = [len(group) for group in groups]
+    used = [0] * len(groups)
+    taken = {}
+    for name, share in shares.items():
+        counts = _apportion([len(group) for group in groups], share, [max(0, n - 1) for n in left])
+        taken[name] = np.concatenate(
+            [group[start : start + count] for group, start, count in zip(groups, used, counts, strict=True)]
+        )
+        used = [start + count for start, count in zip(used, counts, strict=True)]
+        left = [n - count for n, count in zip(left, counts, strict=True)]
+    stays = np.concatenate([group[start:] for group, start in zip(groups, used, strict=True)])
+    return stays, taken
+
+
+def _apportion(sizes: list[int], share: float, most: list[int]) -> list[int]:
+    """Whole numbers near share * size that sum to the rounded share of all, none over its most (largest remainder)."""
+    exact = [share * size for size in sizes]
+    counts = [min(int(value), limit) for value, limit in zip(exact, most, strict=True)]
+    # Small shares still give a row: a split of nothing would say nothing.
+    short = max(1, round(share * sum(sizes))) - sum(counts)
+    order = sorted(range(len(sizes)), key=lambda index: (counts[index] - exact[index], -sizes[index], index))
+    for index in order:
+        if short > 0 and counts[index] < most[index]:
+            counts[index] += 1
+            short -= 1
+    return counts
+
+
+def _bound(text: str | None, n: int) -> int | None:
+    if text is None:
+        return None
+    return round(int(text[:-1]) / 100 * n) if text.endswith("%") else int(text)

@@ -1,0 +1,226 @@
+"""What is in a data set, in numbers a person asks for: kinds, empty cells, values, lengths, labels, unknown tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backend.data.query import connect, mapped
+from backend.data.version import DataVersion
+from backend.errors import UserError
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+
+COLUMN_LIMIT = 60
+"""Columns described; a table with 10,000 is described by its first ones."""
+BINS = 15
+_TOP = 12
+_FEW = 12
+"""A column with up to this many different values is shown by its values, not by a histogram."""
+_LABEL_NAMES = {
+    *"label labels class category topic target sentiment stars rating emotion intent quality tag".split(),
+    *"类别 标签 分类 情感 类目 主题".split(),
+}
+_TEXT_NAMES = {
+    *"text sentence headline title review comment content body question message tweet dialogue".split(),
+    *"文本 标题 内容 正文 评论 句子".split(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSummary:
+    """One column. minimum, median, maximum: of the numbers, or of the lengths in characters for a column of text."""
+
+    name: str
+    kind: str
+    empty: int
+    distinct: int
+    """Different values; approximate (2%) above 100,000 rows."""
+    top: tuple[tuple[str, int], ...]
+    """The most frequent values with their counts, at most 12; empty cells left out."""
+    minimum: float | None = None
+    median: float | None = None
+    maximum: float | None = None
+    histogram: tuple[int, ...] = ()
+    """Counts in equal steps from minimum to maximum (the last bin of a text ends at its 99th percentile and holds the rest)."""
+
+    @property
+    def few(self) -> bool:
+        """Whether its values are classes rather than free text or measures."""
+        return 0 < self.distinct <= _FEW or (
+            self.kind == "text" and 0 < self.distinct <= 100 and (self.maximum or 0) <= 40
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A whole version. text_column and label_column are guesses, "" when nothing fits."""
+
+    rows: int
+    bytes: int
+    columns: tuple[ColumnSummary, ...]
+    all_columns: int
+    duplicates: int
+    """Rows that repeat an earlier one in every column."""
+    text_column: str
+    label_column: str
+
+    def column(self, name: str) -> ColumnSummary | None:
+        """The summary of that column."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+def describe(version: DataVersion) -> Description:
+    """Numbers of all rows. Computed once per version: a version never changes."""
+    try:
+        return _describe(version.folder, version.arrow.stat().st_ino)
+    except OSError as error:
+        raise UserError("data.missing", name=version.title, titles="") from error
+
+
+@lru_cache(maxsize=32)
+def _describe(folder: Path, inode: int) -> Description:
+    """The inode tells a data set from a later one in a folder of the same name."""
+    version = DataVersion.read(folder)
+    table = mapped(version)
+    with closing(connect(table)) as database:
+        columns = tuple(
+            _summary(database, f"c{index}", column.name, column.kind, version.rows)
+            for index, column in enumerate(version.columns[:COLUMN_LIMIT])
+        )
+        names = ", ".join(f"c{index}" for index in range(min(len(version.columns), COLUMN_LIMIT)))
+        hashes = f"SELECT count(*) - count(DISTINCT hash({names})) FROM data"
+        duplicates = database.execute(hashes).fetchone()[0]
+    return Description(
+        version.rows,
+        version.bytes,
+        columns,
+        len(version.columns),
+        int(duplicates),
+        _guess_text(columns),
+        _guess_label(columns, version),
+    )
+
+
+def label_counts(version: DataVersion, column: str) -> dict[str, int]:
+    """Value to rows of a column, most first; empty cells are not a value. Raises UserError data.no_column."""
+    index = _index(version, column)
+    with closing(connect(mapped(version))) as database:
+        found = database.execute(
+            f"SELECT CAST(c{index} AS VARCHAR) v, count(*) n FROM data WHERE c{index} IS NOT NULL "
+            "GROUP BY v ORDER BY n DESC, v LIMIT 10000"
+        ).fetchall()
+    return {str(value): int(count) for value, count in found}
+
+
+def token_lengths(version: DataVersion, column: str, tokenizer: Any, sample: int = 500) -> np.ndarray:
+    """Tokens of `sample` texts (special tokens counted), int64 (texts,): every n-th row, so always the same ones."""
+    import numpy as np
+
+    return np.array([len(ids) for ids in _encoded(version, column, tokenizer, sample)], np.int64)
+
+
+def unknown_share(version: DataVersion, column: str, tokenizer: Any, sample: int = 500) -> float:
+    """Share (0-1) of the tokens of `sample` texts that the tokenizer does not know; 0.0 for one that knows every byte."""
+    unknown = tokenizer.unk_token_id
+    special = set(tokenizer.all_special_ids) - {unknown}
+    if unknown is None:
+        return 0.0
+    counted = bad = 0
+    for ids in _encoded(version, column, tokenizer, sample):
+        counted += sum(token not in special for token in ids)
+        bad += sum(token == unknown for token in ids)
+    return bad / counted if counted else 0.0
+
+
+def _encoded(version: DataVersion, column: str, tokenizer: Any, sample: int) -> Sequence[Sequence[int]]:
+    texts = some_texts(version, column, sample)
+    # Texts of book length say nothing more about the vocabulary and would take seconds.
+    return tokenizer([text[:20_000] for text in texts], verbose=False)["input_ids"] if texts else []
+
+
+def some_texts(version: DataVersion, column: str, sample: int = 500) -> list[str]:
+    """At most `sample` filled cells of a column as text, spread evenly over the rows."""
+    index = _index(version, column)
+    cells = mapped(version).column(index + 1)
+    step = max(1, version.rows // sample)
+    found = (cells[row].as_py() for row in range(0, version.rows, step))
+    return [str(value) for value in found if value is not None][:sample]
+
+
+def _index(version: DataVersion, column: str) -> int:
+    for index, one in enumerate(version.columns):
+        if one.name == column:
+            return index
+    raise UserError("data.no_column", column=column, columns=", ".join(one.name for one in version.columns[:12]))
+
+
+def _summary(database: duckdb.DuckDBPyConnection, alias: str, name: str, kind: str, rows: int) -> ColumnSummary:
+    measure = {"integer": alias, "number": alias, "boolean": f"CAST({alias} AS INTEGER)", "list": f"len({alias})"}
+    value = measure.get(kind, f"length({alias})")
+    distinct = "approx_count_distinct" if rows > 100_000 else "count(DISTINCT {})".format
+    counted = f"{distinct}({alias})" if isinstance(distinct, str) else distinct(alias)
+    filled, different, low, middle, high, most = database.execute(
+        f"SELECT count({alias}), {counted}, min({value}), median({value}), quantile_disc({value}, 0.99), max({value}) FROM data"
+    ).fetchone()
+    top = database.execute(
+        f"SELECT CAST({alias} AS VARCHAR) v, count(*) n FROM data WHERE {alias} IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT {_TOP}"
+    ).fetchall()
+    bins: tuple[int, ...] = ()
+    if filled and kind != "boolean":
+        end = high if kind not in ("integer", "number") else most
+        bins = _histogram(database, alias, value, float(low), float(end))
+    return ColumnSummary(
+        name,
+        kind,
+        rows - int(filled),
+        min(int(different), int(filled)),
+        tuple((str(text), int(count)) for text, count in top),
+        None if low is None else float(low),
+        None if middle is None else float(middle),
+        None if most is None else float(most),
+        bins,
+    )
+
+
+def _histogram(database: duckdb.DuckDBPyConnection, alias: str, value: str, low: float, high: float) -> tuple[int, ...]:
+    if high <= low:
+        return (int(database.execute(f"SELECT count({alias}) FROM data").fetchone()[0]),)
+    width = (high - low) / BINS
+    counts = [0] * BINS
+    found = database.execute(
+        f"SELECT least({BINS - 1}, CAST(floor(({value} - ?) / ?) AS INTEGER)) b, count(*) FROM data "
+        f"WHERE {alias} IS NOT NULL AND isfinite(CAST({value} AS DOUBLE)) GROUP BY b",
+        [low, width],
+    ).fetchall()
+    for index, count in found:
+        counts[max(0, index)] += int(count)
+    return tuple(counts)
+
+
+def _guess_text(columns: Sequence[ColumnSummary]) -> str:
+    texts = [column for column in columns if column.kind == "text" and column.distinct]
+    named = [column for column in texts if column.name.strip().lower() in _TEXT_NAMES]
+    best = max(named or texts, key=lambda column: (not column.few, column.median or 0), default=None)
+    return best.name if best else ""
+
+
+def _guess_label(columns: Sequence[ColumnSummary], version: DataVersion) -> str:
+    """The column a person would train on: named so, else the last with few values that is not the split."""
+    fitting = [
+        column
+        for column in columns
+        if column.few and column.distinct > 1 and column.name not in (version.given_split_column, _guess_text(columns))
+    ]
+    named = [column for column in fitting if column.name.strip().lower() in _LABEL_NAMES]
+    if named:
+        return named[0].name
+    # A mark that stands in some rows only is hardly what all rows are sorted by.
+    filled = [column for column in fitting if column.empty <= version.rows / 2]
+    return filled[-1].name if filled else ""

@@ -1,0 +1,122 @@
+"""What a person would call the values of a column, and the Arrow types that stand for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_INTEGER = r"^\s*[-+]?(0|[1-9]\d{0,17})\s*$"
+_NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
+_COMMA_NUMBER = r"^\s*[-+]?\d+(,\d+)?\s*$"
+_LEADING_ZERO = r"^\s*[-+]?0\d"
+_NO_NUMBER = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-")
+
+
+def kind_of(data_type: pa.DataType) -> str:
+    """text, integer, number, boolean, list or other."""
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_string(data_type) or types.is_large_string(data_type):
+        return "text"
+    if types.is_boolean(data_type):
+        return "boolean"
+    if types.is_integer(data_type):
+        return "integer"
+    if types.is_floating(data_type) or types.is_decimal(data_type):
+        return "number"
+    if types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type):
+        return "list"
+    return "other"
+
+
+def typed(table: pa.Table, comma_is_point: bool = False) -> pa.Table:
+    """A table of text with its columns of numbers as numbers. A column is a number only if every filled cell of it is one."""
+    import pyarrow as pa
+
+    columns = [_typed_column(column, comma_is_point) for column in table.columns]
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def _typed_column(column: pa.ChunkedArray, comma_is_point: bool) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column.null_count == len(column):
+        return column
+    # Most columns of text show it in their first rows, and a look at those is cheap.
+    filled = column.slice(0, 200).drop_null()
+    if len(filled) and not _could_be_numbers(filled, comma_is_point):
+        return column
+    blank = pc.is_in(column, value_set=pa.array(_NO_NUMBER))
+    column_or_null = pc.if_else(blank, None, column)
+    if column_or_null.null_count == len(column) or _any(column, _LEADING_ZERO, but=r"^\s*[-+]?0[.,]"):
+        return column
+    if _all(column_or_null, _INTEGER):
+        return pc.cast(pc.utf8_trim_whitespace(pc.replace_substring_regex(column_or_null, r"^\s*\+", "")), pa.int64())
+    if _all(column_or_null, _NUMBER):
+        return pc.cast(pc.utf8_trim_whitespace(pc.replace_substring_regex(column_or_null, r"^\s*\+", "")), pa.float64())
+    if comma_is_point and _all(column_or_null, _COMMA_NUMBER):
+        return pc.cast(pc.utf8_trim_whitespace(pc.replace_substring(column_or_null, ",", ".")), pa.float64())
+    return column
+
+
+def _could_be_numbers(values: Any, comma_is_point: bool) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = values.filter(pc.invert(pc.is_in(values, value_set=pa.array(_NO_NUMBER))))
+    return not len(values) or _all(values, _NUMBER) or (comma_is_point and _all(values, _COMMA_NUMBER))
+
+
+def _all(values: Any, pattern: str) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.all(pc.match_substring_regex(values, pattern), skip_nulls=True, min_count=0).as_py())
+
+
+def _any(values: Any, pattern: str, but: str) -> bool:
+    import pyarrow.compute as pc
+
+    hits = pc.and_not(pc.match_substring_regex(values, pattern), pc.match_substring_regex(values, but))
+    return bool(pc.any(hits, skip_nulls=True, min_count=0).as_py())
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """A table from Parquet or Arrow in the few types the product knows: large and dictionary text, decimals, dates and
+    nested records become text or numbers; bytes become their length in words, since nothing here reads them."""
+    import pyarrow as pa
+
+    columns = [_plain_column(column) for column in table.columns]
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def _plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import json
+
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, types = column.type, pa.types
+    if types.is_dictionary(kind):
+        return _plain_column(pc.cast(column, kind.value_type))
+    if types.is_string(kind) or types.is_boolean(kind) or kind in (pa.int64(), pa.float64()):
+        return column
+    if types.is_integer(kind):
+        return pc.cast(column, pa.int64(), safe=False)
+    if types.is_floating(kind) or types.is_decimal(kind):
+        return pc.cast(column, pa.float64(), safe=False)
+    if types.is_large_string(kind) or types.is_string_view(kind) or types.is_null(kind) or types.is_temporal(kind):
+        return pc.cast(column, pa.string())
+    if kind_of(kind) == "list" and kind_of(kind.value_type) in ("text", "integer", "number", "boolean"):
+        return column
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        return pa.chunked_array(
+            [pa.array([None if v is None else f"{len(v)} bytes" for v in column.to_pylist()], pa.string())]
+        )
+    texts = [
+        None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in column.to_pylist()
+    ]
+    return pa.chunked_array([pa.array(texts, pa.string())])
