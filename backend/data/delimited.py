@@ -1,7 +1,9 @@
 """Reading CSV, TSV and their relatives: delimiter, quotes, ragged rows, a missing header; memory stays bounded.
 
-The rows stream through the strict parser of the standard library into an Arrow file on disk, which is then memory-mapped.
-Covers: commas, semicolons, tabs, pipes; cells with line ends in quotes; tables with quotes as ordinary characters (tabs only).
+The rows stream through the strict parser of the standard library into an Arrow file on disk, which is then
+memory-mapped.
+Covers: commas, semicolons, tabs, pipes; cells with line ends in quotes; tables with quotes as ordinary characters
+(tabs only).
 Does not cover: fixed-width columns, cells over 4 million characters.
 """
 
@@ -13,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from backend.data import header, kinds
 from backend.data.encoding import detect, shown
@@ -89,9 +91,11 @@ class _BadRows:
 def read(
     path: Path, name: str, scratch: Path, skip_bad_rows: bool, progress: Progress
 ) -> tuple[pa.Table, str, list[Note]]:
-    """(table, encoding, notes) of a text file of rows. name: what the person calls the file. scratch: folder for the staged rows.
+    """(table, encoding, notes) of a text file of rows. name: what the person calls the file. scratch: folder for the
+    staged rows.
 
-    Raises UserError data.ragged or data.quote_open (with their line) unless skip_bad_rows; data.header_only; data.mostly_bad.
+    Raises UserError data.ragged or data.quote_open (with their line) unless skip_bad_rows; data.header_only;
+    data.mostly_bad.
     """
     codec, clean = detect(path)
     dialect = _Dialect(codec, "strict" if clean else "replace", _delimiter(path, codec, name))
@@ -108,7 +112,8 @@ def read(
 
 
 def _delimiter(path: Path, codec: str, name: str) -> str:
-    """The character that cuts most rows into the same number of cells, more than one; else none (a control character)."""
+    """The character that cuts most rows into the same number of cells, more than one; else none (a control
+    character)."""
     with path.open(encoding=codec, errors="replace", newline="") as file:
         sample = file.read(1 << 17)
     lines = [line for line in sample.splitlines(keepends=True) if line.strip()]
@@ -172,7 +177,7 @@ def _rows(text: io.TextIOWrapper, dialect: _Dialect, bad: _BadRows, name: str) -
     # The limit belongs to the process; nothing else here reads cells as long as that.
     csv.field_size_limit(CELL_LIMIT)
     lines = _Lines(text)
-    quoting = csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE
     reader = csv.reader(lines, delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True, strict=True)
     many_lines_seen = False
     while True:

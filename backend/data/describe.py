@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.data.query import connect, mapped
+from backend.data.query import connect, first, mapped
 from backend.data.version import DataVersion
 from backend.errors import UserError
 
@@ -48,7 +48,8 @@ class ColumnSummary:
     median: float | None = None
     maximum: float | None = None
     histogram: tuple[int, ...] = ()
-    """Counts in equal steps from minimum to maximum (the last bin of a text ends at its 99th percentile and holds the rest)."""
+    """Counts in equal steps from minimum to maximum (the last bin of a text ends at its 99th percentile and holds the
+    rest)."""
 
     @property
     def few(self) -> bool:
@@ -96,7 +97,7 @@ def _describe(folder: Path, inode: int) -> Description:
         )
         names = ", ".join(f"c{index}" for index in range(min(len(version.columns), COLUMN_LIMIT)))
         hashes = f"SELECT count(*) - count(DISTINCT hash({names})) FROM data"
-        duplicates = database.execute(hashes).fetchone()[0]
+        (duplicates,) = first(database, hashes)
     return Description(
         version.rows,
         version.bytes,
@@ -127,7 +128,8 @@ def token_lengths(version: DataVersion, column: str, tokenizer: Any, sample: int
 
 
 def unknown_share(version: DataVersion, column: str, tokenizer: Any, sample: int = 500) -> float:
-    """Share (0-1) of the tokens of `sample` texts that the tokenizer does not know; 0.0 for one that knows every byte."""
+    """Share (0-1) of the tokens of `sample` texts that the tokenizer does not know; 0.0 for one that knows every
+    byte."""
     unknown = tokenizer.unk_token_id
     special = set(tokenizer.all_special_ids) - {unknown}
     if unknown is None:
@@ -164,13 +166,15 @@ def _index(version: DataVersion, column: str) -> int:
 def _summary(database: duckdb.DuckDBPyConnection, alias: str, name: str, kind: str, rows: int) -> ColumnSummary:
     measure = {"integer": alias, "number": alias, "boolean": f"CAST({alias} AS INTEGER)", "list": f"len({alias})"}
     value = measure.get(kind, f"length({alias})")
-    distinct = "approx_count_distinct" if rows > 100_000 else "count(DISTINCT {})".format
-    counted = f"{distinct}({alias})" if isinstance(distinct, str) else distinct(alias)
-    filled, different, low, middle, high, most = database.execute(
-        f"SELECT count({alias}), {counted}, min({value}), median({value}), quantile_disc({value}, 0.99), max({value}) FROM data"
-    ).fetchone()
+    distinct = f"approx_count_distinct({alias})" if rows > 100_000 else f"count(DISTINCT {alias})"
+    filled, different, low, middle, high, most = first(
+        database,
+        f"SELECT count({alias}), {distinct}, min({value}), median({value}), quantile_disc({value}, 0.99), max({value}) "
+        "FROM data",
+    )
     top = database.execute(
-        f"SELECT CAST({alias} AS VARCHAR) v, count(*) n FROM data WHERE {alias} IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT {_TOP}"
+        f"SELECT CAST({alias} AS VARCHAR) v, count(*) n FROM data WHERE {alias} IS NOT NULL "
+        f"GROUP BY v ORDER BY n DESC, v LIMIT {_TOP}"
     ).fetchall()
     bins: tuple[int, ...] = ()
     if filled and kind != "boolean":
@@ -191,7 +195,7 @@ def _summary(database: duckdb.DuckDBPyConnection, alias: str, name: str, kind: s
 
 def _histogram(database: duckdb.DuckDBPyConnection, alias: str, value: str, low: float, high: float) -> tuple[int, ...]:
     if high <= low:
-        return (int(database.execute(f"SELECT count({alias}) FROM data").fetchone()[0]),)
+        return (int(first(database, f"SELECT count({alias}) FROM data")[0]),)
     width = (high - low) / BINS
     counts = [0] * BINS
     found = database.execute(

@@ -94,7 +94,8 @@ def _printable_share(text: str) -> float:
 
 @cache
 def _usual(codec: str) -> frozenset[str]:
-    """The characters that make up nearly all of a text in this encoding: first-level characters, punctuation, letters."""
+    """The characters that make up nearly all of a text in this encoding: first-level characters, punctuation,
+    letters."""
     spans = {
         "gb18030": ((0xA1, 0xA3, 0xA1, 0xFE), (0xB0, 0xD7, 0xA1, 0xFE)),
         "big5": ((0xA1, 0xA3, 0x40, 0xFE), (0xA4, 0xC6, 0x40, 0xFE)),
@@ -102,7 +103,7 @@ def _usual(codec: str) -> frozenset[str]:
         # Hangul. Chinese read as Korean needs lead bytes beyond C8 half the time.
         "euc_kr": ((0xB0, 0xC8, 0xA1, 0xFE), (0xA1, 0xA3, 0xA1, 0xFE)),
     }[codec]
-    found = set()
+    found: set[str] = set()
     for first, last, low, high in spans:
         for lead in range(first, last + 1):
             for trail in range(low, high + 1):

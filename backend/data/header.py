@@ -10,11 +10,9 @@ from backend.data.notes import Note
 from backend.data.version import ROW_ID
 
 _KNOWN = {
-    *(
-        "text label labels sentence sentence1 sentence2 score title headline topic category class id idx index split".split()
-    ),
-    *("review comment content question answer context target source sentiment stars rating summary dialogue".split()),
-    *("文本 标签 标题 类别 内容 评论 分类 句子 问题 答案 编号 序号 情感 正文".split()),
+    *"text label labels sentence sentence1 sentence2 score title headline topic category class id idx index".split(),
+    *"split review comment content question answer context target source sentiment stars rating summary".split(),
+    *"文本 标签 标题 类别 内容 评论 分类 句子 问题 答案 编号 序号 情感 正文".split(),
 }
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?%?")
 _SENTENCE_END = (".", "!", "?", "。", "！", "？", "…")
@@ -26,7 +24,8 @@ def is_number(cell: str) -> bool:
 
 
 def first_row_is_data(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row looks like the rows below it rather than like names. rest: the next rows, at most some hundred."""
+    """Whether the first row looks like the rows below it rather than like names. rest: the next rows, at most some
+    hundred."""
     cells = [cell.strip() for cell in first]
     if any(cell.lower() in _KNOWN for cell in cells) or not rest:
         return False

@@ -1,6 +1,7 @@
 """Reading JSON and JSON Lines: records, columns, records inside an object, nested records.
 
-Covers: [{...}], {"data": [{...}]}, {"text": [...], "label": [...]}, {"id1": {...}}, one object a line; nested objects become
+Covers: [{...}], {"data": [{...}]}, {"text": [...], "label": [...]}, {"id1": {...}}, one object a line; nested objects
+become
 columns such as `meta.author`, lists of plain values stay lists, anything deeper is kept as its JSON text.
 Does not cover: JSON files that do not fit in memory several times over; JSON Lines stream.
 """

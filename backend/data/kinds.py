@@ -33,7 +33,8 @@ def kind_of(data_type: pa.DataType) -> str:
 
 
 def typed(table: pa.Table, comma_is_point: bool = False) -> pa.Table:
-    """A table of text with its columns of numbers as numbers. A column is a number only if every filled cell of it is one."""
+    """A table of text with its columns of numbers as numbers. A column is a number only if every filled cell of it is
+    one."""
     import pyarrow as pa
 
     columns = [_typed_column(column, comma_is_point) for column in table.columns]

@@ -1,6 +1,7 @@
 """The data sets of a workspace: the visitor's own and the samples. Uploading, listing, opening, mending, removing.
 
-A version is the folder <data set>/v<number> with data.arrow and version.json; it is made in a temporary folder and renamed.
+A version is the folder <data set>/v<number> with data.arrow and version.json; it is made in a temporary folder and
+renamed.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def add_files(
 ) -> DataVersion:
     """A new data set from uploaded files; several with the same columns are stacked, with a split column if named so.
 
-    Raises UserError data.* for what is wrong with a file, workspace.* when it cannot be saved; then nothing is left behind.
+    Raises UserError data.* for what is wrong with a file, workspace.* when it cannot be saved; then nothing is left
+    behind.
     """
     if not paths:
         raise UserError("data.no_files")
@@ -192,7 +194,8 @@ def _sample(workspace: Workspace, name: str) -> DataVersion:
 
 
 def _common_stem(paths: Sequence[Path]) -> str:
-    """What the names of several files share, without the words for splits: reviews_train, reviews_test gives reviews."""
+    """What the names of several files share, without the words for splits: reviews_train, reviews_test gives
+    reviews."""
     stem = os.path.commonprefix([path.stem for path in paths]).strip("-_. ")
     return stem if len(stem) > 2 else "-".join(path.stem for path in paths[:3])
 

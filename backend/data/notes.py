@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One sentence about how a file was read. Text `key` with values; level warning: something the person may want to mend."""
+    """One sentence about how a file was read. Text `key` with values; level warning: something the person may want to
+    mend."""
 
     key: str
     values: dict[str, Any] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
-    """Rows in the order asked for. rows[i] are the values of row_ids[i], in the order of columns; total counts all matches."""
+    """Rows in the order asked for. rows[i] are the values of row_ids[i], in the order of columns; total counts all
+    matches."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -37,7 +38,8 @@ def rows(
 ) -> RowPage:
     """One page of the rows that contain `search` (in any column, whatever the case) and have the values of `where`.
 
-    A value of None in where asks for empty cells. Rows that sort alike stay in file order. Raises UserError data.no_column.
+    A value of None in where asks for empty cells. Rows that sort alike stay in file order. Raises UserError
+    data.no_column.
     """
     table = mapped(version)
     condition, values = _condition(version, search.strip(), dict(where or {}))
@@ -50,7 +52,7 @@ def rows(
     else:
         with closing(connect(table)) as database:
             found = f"FROM data {condition}"
-            total = database.execute(f"SELECT count(*) {found}", values).fetchone()[0]
+            (total,) = first(database, f"SELECT count(*) {found}", values)
             statement = f"SELECT {ROW_ID} {found} ORDER BY {order} LIMIT {int(limit)} OFFSET {int(offset)}"
             ids = [row[0] for row in database.execute(statement, values).fetchall()]
     return RowPage(tuple(column.name for column in version.columns), tuple(_values(table, ids)), tuple(ids), int(total))
@@ -73,7 +75,7 @@ def connect(table: pa.Table) -> duckdb.DuckDBPyConnection:
     """
     import duckdb
 
-    settings = {
+    settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": "1GB",
         "threads": 2,
         "enable_external_access": False,
@@ -82,6 +84,12 @@ def connect(table: pa.Table) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(config=settings)
     database.register("data", table.rename_columns([ROW_ID, *(f"c{index}" for index in range(table.num_columns - 1))]))
     return database
+
+
+def first(database: duckdb.DuckDBPyConnection, statement: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
+    """The first row of an answer that has one."""
+    row = database.execute(statement, list(values)).fetchone()
+    return row or ()
 
 
 def _alias(version: DataVersion, column: str) -> str:

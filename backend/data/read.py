@@ -63,9 +63,11 @@ def read_table(
     scratch: Path | None = None,
     progress: Progress | None = None,
 ) -> ReadResult:
-    """The table in a file. name: what the person calls it. scratch: a folder for staged rows (the table may map a file there).
+    """The table in a file. name: what the person calls it. scratch: a folder for staged rows (the table may map a
+    file there).
 
-    Raises UserError, keys data.*, for everything that can be wrong with a file; those in SKIPPABLE are got past with skip_bad_rows.
+    Raises UserError, keys data.*, for everything that can be wrong with a file; those in SKIPPABLE are got past with
+    skip_bad_rows.
     """
     name = name or path.name
     progress = progress or _no_progress

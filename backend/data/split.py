@@ -30,7 +30,8 @@ _SLICE = re.compile(r"(?:train)?\s*\[\s*(-?\d+%?)?\s*:\s*(-?\d+%?)?\s*\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitPlan:
-    """How to split, as the form shows and a run's spec keeps it. Shares are parts of 1; validation and test may not both be 0."""
+    """How to split, as the form shows and a run's spec keeps it. Shares are parts of 1; validation and test may not
+    both be 0."""
 
     use_given: bool = True
     """Keep the splits the data came with, where it came with any."""
@@ -53,7 +54,8 @@ def split_rows(
 ) -> dict[str, np.ndarray]:
     """row_ids of train, validation and test: int64 arrays, disjoint, each sorted.
 
-    A pure function of its arguments. usable: bool array (rows,), the rows that may be used (label and text present); None: all.
+    A pure function of its arguments. usable: bool array (rows,), the rows that may be used (label and text present);
+    None: all.
     A given split without validation or without test takes it from train, by the plan's shares.
     Raises UserError if a split that the plan asks for would be empty.
     """
@@ -73,7 +75,9 @@ def split_rows(
     split = {"train": rest, "validation": taken.get("validation"), "test": taken.get("test")}
     result = {}
     for name in SPLITS:
-        rows = split[name] if split[name] is not None else parts.get(name, np.empty(0, np.int64))
+        rows = split[name]
+        if rows is None:
+            rows = parts.get(name, np.empty(0, np.int64))
         result[name] = np.sort(rows.astype(np.int64))
         if not len(result[name]) and (name == "train" or wanted[name] > 0):
             raise UserError("data.empty_split", split=name, rows=int(allowed.sum()))
@@ -86,7 +90,8 @@ def split_counts(version: DataVersion, plan: SplitPlan, label_column: str = "", 
 
 
 def parse_slice(expression: str, n: int) -> np.ndarray:
-    """Positions 0 .. n-1 that an expression picks, sorted, each once: `[:2000]`, `[-10%:]`, `train[:2000]+train[-2000:]`.
+    """Positions 0 .. n-1 that an expression picks, sorted, each once: `[:2000]`, `[-10%:]`,
+    `train[:2000]+train[-2000:]`.
 
     Percent are of n, rounded to the nearest row. Raises UserError data.bad_slice, data.empty_slice.
     """
@@ -111,7 +116,8 @@ def split_of_file(stem: str) -> str:
 
 
 def given_split_column(table: pa.Table) -> str:
-    """The column that says which split a row is in, when all its values are words for splits and there are two or more."""
+    """The column that says which split a row is in, when all its values are words for splits and there are two or
+    more."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -139,7 +145,8 @@ def _column(version: DataVersion, name: str) -> pa.ChunkedArray:
 
 
 def _codes(version: DataVersion, column: str) -> np.ndarray | None:
-    """A number for each row's label; None when there is nothing to stratify by (no column, or nearly as many values as rows)."""
+    """A number for each row's label; None when there is nothing to stratify by (no column, or nearly as many values
+    as rows)."""
     import pyarrow.compute as pc
 
     if not column or version.column(column) is None:

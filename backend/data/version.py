@@ -24,7 +24,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class DataVersion:
-    """What version.json keeps beside data.arrow. ref: `sample:reviews_en` or `mine:<folder name>`; it names the data set."""
+    """What version.json keeps beside data.arrow. ref: `sample:reviews_en` or `mine:<folder name>`; it names the data
+    set."""
 
     ref: str
     version: int
