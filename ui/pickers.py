@@ -1,0 +1,100 @@
+"""Choosing a model, a data set, a run: the choices of the tabs' dropdowns, and what is said about a model in a line."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from backend.errors import UserError
+from backend.models import ModelFacts
+from backend.tasks import all_tasks
+from ui.text import say
+from ui.visitor import Services, locale_of
+
+Choices = list[tuple[str, str]]
+"""(what the person reads, what the backend gets)."""
+
+
+def fitting_models(services: Services, request: gr.Request | None, task: str | None = None) -> list[ModelFacts]:
+    """The models here that this visitor may use, with the head the task needs. task: its name; None: all."""
+    listed = services.shelf.listed(services.workspace(request))
+    return listed if task is None else [facts for facts in listed if all_tasks()[task].fits(facts)]
+
+
+def model_choices(services: Services, request: gr.Request | None, task: str | None = None) -> Choices:
+    """Models by title, this visitor's runs first, then starters, then downloads."""
+    locale = locale_of(request)
+    return [(model_title(facts, locale), facts.ref) for facts in fitting_models(services, request, task)]
+
+
+def model_title(facts: ModelFacts, locale: str) -> str:
+    """A model's name, with where it is from when that is not plain."""
+    return say("pickers.run", locale, title=facts.title) if facts.source == "run" else facts.title
+
+
+def tokenizer_choices(services: Services, request: gr.Request | None) -> Choices:
+    """Models that bring a tokenizer; runs last, since a run has the tokenizer of the model it began with."""
+    locale = locale_of(request)
+    listed = [facts for facts in services.shelf.listed(services.workspace(request)) if facts.has_tokenizer]
+    listed.sort(key=lambda facts: facts.source == "run")
+    return [(model_title(facts, locale), facts.ref) for facts in listed]
+
+
+def data_choices(services: Services, request: gr.Request | None) -> Choices:
+    """Data sets by title and rows: the visitor's newest first, then the samples."""
+    from backend.data.library import list_data
+
+    locale = locale_of(request)
+    return [
+        (say("pickers.data", locale, title=version.title, rows=f"{version.rows:,}"), version.ref)
+        for version in list_data(services.workspace(request))
+    ]
+
+
+def run_choices(services: Services, request: gr.Request | None) -> Choices:
+    """Runs by name, newest first; one whose folder cannot be read is named by its id."""
+    runs = services.queue.runs(services.workspace(request))
+    return [(run.spec.name or run.run_id if run.spec else run.run_id, run.run_id) for run in runs]
+
+
+def facts_line(facts: ModelFacts, locale: str) -> str:
+    """What a model is, in a line: "22.7 M parameters, 91 MB, on this computer"."""
+    parts = []
+    if facts.parameters:
+        # Chinese counts in ten thousands.
+        wan = f"{facts.parameters / 1e4:,.0f}"
+        parts.append(say("pickers.parameters", locale, millions=f"{facts.parameters / 1e6:,.1f}", wan=wan))
+    if facts.bytes:
+        parts.append(size(facts.bytes))
+    if facts.labels:
+        parts.append(say("pickers.labels", locale, count=len(facts.labels)))
+    parts.append(say("pickers.here" if facts.path else "pickers.not_here", locale))
+    return say("pickers.join", locale).join(parts)
+
+
+def model_line(services: Services, request: gr.Request | None, chosen: str | None, task: str | None = None) -> str:
+    """The line about what is chosen or typed; what is wrong with it, where that is known already; empty for nothing."""
+    if not chosen or not chosen.strip():
+        return ""
+    locale = locale_of(request)
+    try:
+        facts = services.shelf.facts(services.workspace(request), services.shelf.parse(chosen))
+    except UserError as error:
+        return error.what(locale)
+    line = facts_line(facts, locale)
+    if task is not None and not all_tasks()[task].fits(facts):
+        return say("pickers.wrong_kind", locale, facts=line)
+    return line
+
+
+def size(count: int) -> str:
+    """Bytes as MB or GB, as file managers count: 91 MB, 2.2 GB."""
+    return f"{count / 1e6:,.0f} MB" if count < 995e6 else f"{count / 1e9:,.1f} GB"
+
+
+def suited(services: Services, request: gr.Request | None, refs: list[str]) -> str | None:
+    """The one to begin with: for a Chinese page the first that reads many languages, else the first of all."""
+    if not refs or locale_of(request) == "en":
+        return refs[0] if refs else None
+    listed = services.shelf.listed(services.workspace(request))
+    many = [facts.ref for facts in listed if "multilingual" in facts.languages and facts.ref in refs]
+    return many[0] if many else refs[0]
