@@ -1,20 +1,316 @@
-"""The queue of runs: one trains at a time, the others wait their turn."""
+"""The queue: one run at a time over all workspaces, the others wait in the order in which they came."""
 
-from backend.models import ModelShelf
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from backend.errors import UserError
+from backend.models import ModelShelf, device_name
+from backend.recipes import all_recipes
+from backend.recipes.base import Report
 from backend.settings import Settings
+from backend.training.launchers import Launched, launch
+from backend.training.nursery import Nursery
+from backend.training.recovery import process_of, settle
+from backend.training.run_folder import RunFolder
+from backend.training.spec import Launcher, MetricPoint, Phase, RunSpec, RunState, RunStatus
 from backend.workspace import Workspace
+
+POLL_SECONDS = 0.5
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """A run as a list shows it."""
+
+    run_id: str
+    spec: RunSpec | None
+    """None where it cannot be read; then `error` says why."""
+    status: RunStatus
+    position: int = 0
+    """0: running or ended; 1: next in the queue."""
+    best: float | None = None
+    """Best value so far of the recipe's best metric, on the validation split."""
+    error: UserError | None = None
 
 
 class RunQueue:
-    """One for the process."""
+    """One for the process. What it knows of a run is in the run's folder; only the order of the waiting is its own."""
 
-    def __init__(self, settings: Settings, shelf: ModelShelf) -> None:
+    def __init__(self, settings: Settings, shelf: ModelShelf, nursery: Nursery | None = None) -> None:
         self.settings = settings
+        self.shelf = shelf
+        self.nursery = nursery or Nursery()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting: list[tuple[Workspace, str]] = []
+        self._current: tuple[Workspace, str] | None = None
+        self._recovered: set[Workspace] = set()
+        self._closed = False
+        self._worker: threading.Thread | None = None
 
-    def recover(self, workspace: Workspace) -> None: ...
+    # What a person does
+
+    def submit(self, workspace: Workspace, draft: RunSpec) -> str:
+        """Put a run into the queue and return its run_id at once. Raises UserError for what can be known before Start."""
+        from backend.data.library import open_data
+
+        recipe = all_recipes()[draft.recipe]
+        version = open_data(workspace, draft.data_ref, draft.data_version)
+        for finding in recipe.check(version, draft.columns):
+            if finding.level == "error":
+                raise UserError(finding.key, **finding.values)
+        facts = self.shelf.facts(workspace, draft.model_ref)
+        run_id, folder = self._new_folder(workspace, draft.name or version.title)
+        spec = replace(
+            draft,
+            name=draft.name or run_id,
+            run_id=run_id,
+            model_path=str(facts.path) if facts.path else "",
+            model_title=facts.title,
+            data_folder=str(version.folder),
+            data_title=version.title,
+            data_version=version.version,
+            device=device_name(self.settings),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        try:
+            folder.write_spec(spec)
+            folder.write_status(self._queued())
+        except UserError:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+        self._enqueue(workspace, run_id)
+        return run_id
+
+    def stop(self, workspace: Workspace, run_id: str) -> None:
+        """Ask a running run to end after its present step; take a waiting one out of the queue."""
+        folder = self._folder(workspace, run_id)
+        with self._lock:
+            if (workspace, run_id) in self._waiting:
+                self._waiting.remove((workspace, run_id))
+                folder.write_status(replace(folder.status(), state=RunState.STOPPED, ended=time.time()))
+                return
+        if folder.status().state.lives:
+            folder.request_stop()
+
+    def remove(self, workspace: Workspace, run_id: str) -> None:
+        """Delete a run with its model. Raises UserError for one that still lives."""
+        folder = self._folder(workspace, run_id)
+        if folder.status().state.lives:
+            raise UserError("training.still_lives", run=run_id)
+        for ref in (f"run:{run_id}", f"run:{run_id}@last"):
+            self.shelf.forget(ref)
+        shutil.rmtree(folder.path, ignore_errors=True)
+
+    # What the page asks
+
+    def runs(self, workspace: Workspace) -> list[RunSummary]:
+        """Every run of a workspace, newest first."""
+        self._recover_once(workspace)
+        found = [self._summary(workspace, run_id) for run_id in workspace.names("runs")]
+        return sorted(found, key=lambda run: run.spec.created if run.spec else "", reverse=True)
+
+    def run(self, workspace: Workspace, run_id: str) -> RunSummary:
+        """One run. Raises UserError training.no_run."""
+        self._recover_once(workspace)
+        self._folder(workspace, run_id)
+        return self._summary(workspace, run_id)
+
+    def points(self, workspace: Workspace, run_id: str) -> list[MetricPoint]:
+        """Every point of a run so far."""
+        return self._folder(workspace, run_id).points()
+
+    def report(self, workspace: Workspace, run_id: str) -> Report | None:
+        """The final report; None before the end."""
+        return self._folder(workspace, run_id).report()
+
+    def log_tail(self, workspace: Workspace, run_id: str, lines: int = 200) -> str:
+        """The last lines of what a run printed."""
+        return self._folder(workspace, run_id).log_tail(lines)
 
     def fingerprint(self, workspace: Workspace) -> str:
-        return ""
+        """Differs whenever a page that shows runs should be drawn anew. Reads no file, so it may be asked often."""
+        self._recover_once(workspace)
+        marks = []
+        for run_id in sorted(workspace.names("runs")):
+            folder = RunFolder(workspace.folder("runs", run_id))
+            for path in (folder.status_file, folder.metrics):
+                try:
+                    stat = path.stat()
+                    marks.append(f"{run_id}:{stat.st_mtime_ns:x}:{stat.st_size:x}")
+                except OSError:
+                    marks.append(f"{run_id}:-")
+        return str(hash(tuple(marks)))
 
     def lives(self, workspace: Workspace) -> bool:
-        return False
+        """Whether any run of the workspace waits or trains."""
+        self._recover_once(workspace)
+        with self._lock:
+            mine = [one for one in (*self._waiting, self._current) if one and one[0] == workspace]
+        return bool(mine) or any(
+            settle(RunFolder(workspace.folder("runs", run_id))).state.lives for run_id in workspace.names("runs")
+        )
+
+    # The life of the queue
+
+    def recover(self, workspace: Workspace) -> None:
+        """After a restart: a run whose process is gone becomes interrupted, one that waited waits again."""
+        with self._lock:
+            self._recovered.add(workspace)
+            known = {*self._waiting, self._current}
+        waiting: list[tuple[str, str]] = []
+        for run_id in workspace.names("runs"):
+            folder = RunFolder(workspace.folder("runs", run_id))
+            if (workspace, run_id) in known:
+                continue
+            status = settle(folder)
+            if status.state is RunState.QUEUED and not process_of(status):
+                try:
+                    waiting.append((folder.spec().created, run_id))
+                except UserError:
+                    folder.write_status(replace(status, state=RunState.INTERRUPTED))
+        for _, run_id in sorted(waiting):
+            RunFolder(workspace.folder("runs", run_id)).write_status(self._queued())
+            self._enqueue(workspace, run_id)
+
+    def warm(self) -> None:
+        """Have a child ready, so that the next run starts at once."""
+        self.nursery.warm()
+
+    def close(self) -> None:
+        """End the queue and what it started; a run under way is then interrupted."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self.nursery.close()
+
+    def _enqueue(self, workspace: Workspace, run_id: str) -> None:
+        with self._changed:
+            self._waiting.append((workspace, run_id))
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="run-queue", daemon=True)
+                self._worker.start()
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._current = None
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if self._closed:
+                    return
+                self._current = workspace, run_id = self._waiting.pop(0)
+            folder = RunFolder(workspace.folder("runs", run_id))
+            with self._failure_shown(folder):
+                self._run_one(workspace, folder)
+
+    def _run_one(self, workspace: Workspace, folder: RunFolder) -> None:
+        spec = folder.spec()
+        status = replace(folder.status(), state=RunState.RUNNING, phase=Phase.STARTING, started=time.time())
+        folder.write_status(status)
+        facts = self.shelf.resolve(workspace, spec.model_ref)
+        if str(facts.path) != spec.model_path:
+            folder.write_spec(replace(spec, model_path=str(facts.path)))
+        launched = launch(self._launcher(spec), folder.path, self.nursery)
+        self._wait(launched)
+        if not self._closed and folder.status().state.lives:
+            raise launched.cause()
+        if self.settings.trackio:
+            self._mirror(folder)
+
+    def _wait(self, launched: Launched) -> None:
+        while not launched.wait(POLL_SECONDS):
+            if self._closed:
+                return
+
+    def _mirror(self, folder: RunFolder) -> None:
+        """Copy the run to trackio. Whatever goes wrong there is in the log; the run is what it is."""
+        if folder.metrics.exists():
+            self.nursery.start("mirror", folder.path)
+
+    @contextmanager
+    def _failure_shown(self, folder: RunFolder) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if self._closed:
+                return
+            if not isinstance(error, UserError):
+                log.exception("run %s", folder.run_id)
+            cause = error if isinstance(error, UserError) else UserError("training.unexpected", reason=repr(error))
+            status = replace(folder.status(), state=RunState.FAILED, error=cause.to_json(), ended=time.time())
+            try:
+                folder.write_status(status)
+            except UserError:
+                log.exception("run %s: its status cannot be written", folder.run_id)
+
+    def _launcher(self, spec: RunSpec) -> Launcher:
+        from backend.training.forecast import known_forecast
+
+        for wanted in (spec.launcher, self.settings.launcher):
+            if wanted != "auto":
+                return wanted  # type: ignore[return-value]
+        forecast = known_forecast(spec)
+        return "thread" if forecast is not None and forecast.seconds_high < THREAD_SECONDS else "process"
+
+    def _queued(self) -> RunStatus:
+        """A waiting run carries the process that will start it: another app on this workspace leaves it alone then."""
+        import psutil
+
+        return RunStatus(
+            state=RunState.QUEUED, pid=os.getpid(), pid_created=psutil.Process().create_time(), heartbeat=time.time()
+        )
+
+    def _new_folder(self, workspace: Workspace, name: str) -> tuple[str, RunFolder]:
+        while True:
+            run_id = workspace.free_name("runs", name)
+            path = workspace.folder("runs", run_id)
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                from backend.workspace import disk_error
+
+                raise disk_error(error, path) from error
+            return run_id, RunFolder(path)
+
+    def _folder(self, workspace: Workspace, run_id: str) -> RunFolder:
+        path = workspace.folder("runs", run_id)
+        if not path.is_dir():
+            raise UserError("training.no_run", run=run_id)
+        return RunFolder(path)
+
+    def _recover_once(self, workspace: Workspace) -> None:
+        with self._lock:
+            if workspace in self._recovered:
+                return
+        self.recover(workspace)
+
+    def _summary(self, workspace: Workspace, run_id: str) -> RunSummary:
+        folder = RunFolder(workspace.folder("runs", run_id))
+        with self._lock:
+            place = (workspace, run_id)
+            position = self._waiting.index(place) + 1 if place in self._waiting else 0
+            mine = position > 0 or place == self._current
+        status = folder.status() if mine else settle(folder)
+        try:
+            return RunSummary(
+                run_id=run_id, spec=folder.spec(), status=status, position=position, best=status.best_value
+            )
+        except UserError as error:
+            return RunSummary(run_id=run_id, spec=None, status=status, error=error)
+
+
+# A run forecast to take less is not worth a process of its own.
+THREAD_SECONDS = 60.0

@@ -1,0 +1,82 @@
+"""How well labels were guessed: evaluate.Metric classes that need no network, and the detail behind them.
+
+`evaluate.load` fetches code from the Hub at run time, so these wrap scikit-learn themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import evaluate
+    import numpy as np
+
+
+@cache
+def accuracy_metric() -> evaluate.Metric:
+    """accuracy: share of rows whose label was guessed, 0 to 1."""
+    from sklearn.metrics import accuracy_score
+
+    return _metric("accuracy", lambda predictions, references: accuracy_score(references, predictions))
+
+
+@cache
+def macro_f1_metric() -> evaluate.Metric:
+    """f1_macro: F1 of each label that occurs in the references or the predictions, averaged with equal weight, 0 to 1."""
+    from sklearn.metrics import f1_score
+
+    return _metric(
+        "f1_macro",
+        lambda predictions, references: f1_score(references, predictions, average="macro", zero_division=0),
+    )
+
+
+def _metric(name: str, score: Any) -> evaluate.Metric:
+    import datasets
+    import evaluate
+
+    class Classification(evaluate.Metric):
+        def _info(self) -> evaluate.MetricInfo:
+            return evaluate.MetricInfo(
+                description=name,
+                citation="",
+                features=datasets.Features(
+                    {"predictions": datasets.Value("int64"), "references": datasets.Value("int64")}
+                ),
+            )
+
+        def _compute(self, predictions: Sequence[int], references: Sequence[int]) -> dict[str, float]:
+            return {name: float(score(predictions, references))}
+
+    # In memory: no cache files, and no lock between two runs that score at once.
+    return Classification(keep_in_memory=True)
+
+
+def classification_scores(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
+    """{"accuracy", "f1_macro"} of two int arrays (rows,)."""
+    scores: dict[str, float] = {}
+    for metric in (accuracy_metric(), macro_f1_metric()):
+        scores |= metric.compute(predictions=predictions, references=references)
+    return scores
+
+
+def per_label(predictions: np.ndarray, references: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """One dict a label in id order: label, precision, recall, f1 (0 where undefined) and rows (how many truly have it)."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    precision, recall, f1, rows = precision_recall_fscore_support(
+        references, predictions, labels=range(len(labels)), zero_division=0
+    )
+    return [
+        {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "rows": int(n)}
+        for label, p, r, f, n in zip(labels, precision, recall, f1, rows, strict=True)
+    ]
+
+
+def confusion(predictions: np.ndarray, references: np.ndarray, labels: int) -> list[list[int]]:
+    """(labels, labels) counts: row the true label, column the guessed one."""
+    from sklearn.metrics import confusion_matrix
+
+    return confusion_matrix(references, predictions, labels=range(labels)).tolist()  # type: ignore[no-any-return]

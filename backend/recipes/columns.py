@@ -1,0 +1,138 @@
+"""Columns of a data version as a recipe looks at them: texts, labels, which rows have both, and which column is which."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from backend.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from backend.data.version import Column, DataVersion
+
+# Names that say what a column is, most telling first; compared in lower case.
+TEXT_NAMES = (
+    "text review sentence headline content comment comments message body title question utterance tweet document "
+    "description input sms query text_a 文本 内容 评论 标题 句子 正文 新闻 摘要 描述 问题"
+).split()
+LABEL_NAMES = (
+    "label labels topic category class sentiment target intent tag type emotion polarity rating stars spam genre cat y "
+    "标签 类别 分类 情感 类型 主题 意图 情绪 评级 栏目"
+).split()
+# More labels than these are no classes of one thing, but most likely names, numbers or texts.
+MOST_LABELS = 1000
+_SAMPLE = 5000
+
+
+def read_column(version: DataVersion, name: str) -> pyarrow.ChunkedArray:
+    """One column of the version's Arrow file, memory-mapped."""
+    import pyarrow
+
+    with pyarrow.memory_map(str(version.arrow)) as source:
+        return pyarrow.ipc.open_stream(source).read_all().column(name)
+
+
+def label_texts(values: Iterable[Any]) -> list[str]:
+    """Each value as the name of its label, "" where it is empty: 1 and 1.0 are "1", text loses the space around it."""
+    return [label_text(value) for value in values]
+
+
+def label_text(value: Any) -> str:
+    """One value as the name of its label."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        return str(int(value)) if value.is_integer() else str(value)
+    return str(value).strip()
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts names as a person does: 2 before 10, "grade 9" before "grade 10"."""
+    parts = re.split(r"(\d+)", text.casefold())
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
+
+
+def natural_order(names: Iterable[str]) -> tuple[str, ...]:
+    """The distinct names, in natural order."""
+    return tuple(sorted(set(names), key=lambda name: (natural_key(name), name)))
+
+
+def has_fractions(values: Sequence[Any]) -> bool:
+    """Whether these are scores rather than classes: numbers of which some are not whole."""
+    return any(isinstance(value, float) and math.isfinite(value) and not value.is_integer() for value in values)
+
+
+def guess_text(version: DataVersion, taken: Iterable[str] = ()) -> str:
+    """The column most likely to be the text, or ""."""
+    best, best_score = "", 0.0
+    for column in version.columns:
+        if column.kind != "text" or column.name in taken or column.name == version.given_split_column:
+            continue
+        values = [value for value in _head(version, column.name) if value]
+        if not values:
+            continue
+        mean = sum(map(len, values)) / len(values)
+        distinct = len(set(values)) / len(values)
+        score = _name_score(column.name, TEXT_NAMES) + min(mean, 200) / 100 + distinct
+        if score > best_score:
+            best, best_score = column.name, score
+    return best
+
+
+def guess_label(version: DataVersion, taken: Iterable[str] = ()) -> str:
+    """The column most likely to hold the classes, or ""."""
+    best, best_score = "", 1.0
+    for column in version.columns:
+        if column.name in taken or column.name == version.given_split_column:
+            continue
+        score = _label_score(version, column)
+        if score > best_score:
+            best, best_score = column.name, score
+    return best
+
+
+def _label_score(version: DataVersion, column: Column) -> float:
+    values = _head(version, column.name)
+    if column.kind not in ("text", "integer", "boolean", "number") or has_fractions(values):
+        return 0.0
+    names = [name for name in label_texts(values) if name]
+    distinct = len(set(names))
+    if distinct < 2 or distinct > MOST_LABELS or distinct == len(names) > 2:
+        return 0.0
+    # Classes repeat and have short names.
+    repeats = 1 - distinct / len(names)
+    brief = 1 - min(sum(map(len, names)) / len(names), 60) / 60
+    return 2 * _name_score(column.name, LABEL_NAMES) + repeats + brief
+
+
+def _name_score(name: str, known: Sequence[str]) -> float:
+    """2 for the best known name, over 1 for any, 0.7 where it is a part of the name, 0 else."""
+    lower = name.casefold().strip()
+    if lower in known:
+        return 2 - known.index(lower) / len(known) / 2
+    parts = re.split(r"[\s_\-.]+", lower)
+    chinese = any(word in lower for word in known if not word.isascii())
+    return 0.7 if chinese or any(part in known for part in parts) else 0.0
+
+
+def _head(version: DataVersion, name: str) -> list[Any]:
+    return read_column(version, name).slice(0, _SAMPLE).to_pylist()  # type: ignore[no-any-return]
+
+
+def require(version: DataVersion, columns: Mapping[str, str], role: str, likely: str) -> Column:
+    """The column that plays a role. Raises UserError naming the columns there are and the likely one."""
+    name = columns.get(role, "")
+    column = version.column(name) if name else None
+    if column is None:
+        there = ", ".join(one.name for one in version.columns)
+        key = f"recipes.no_{role}_column" if not name else f"recipes.missing_{role}_column"
+        raise UserError(f"{key}.likely" if likely else key, column=name, columns=there, likely=likely)
+    return column

@@ -1,0 +1,84 @@
+"""The status of a run as it is written while it lives: changes at once, and a heartbeat every second."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+from backend.errors import UserError
+from backend.training.run_folder import RunFolder
+from backend.training.spec import Phase, RunState, RunStatus
+
+BEAT_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+
+class Board:
+    """Owned by whoever runs train(); one thread beats, any thread may change. The last word is `end`."""
+
+    def __init__(self, folder: RunFolder, launcher: str) -> None:
+        import psutil
+
+        self.folder = folder
+        self._process = psutil.Process()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self.peak_memory_mib = 0.0
+        now = time.time()
+        self.status = RunStatus(
+            state=RunState.RUNNING,
+            phase=Phase.STARTING,
+            started=now,
+            heartbeat=now,
+            pid=os.getpid(),
+            pid_created=self._process.create_time(),
+            launcher=launcher,
+        )
+        self._write()
+        self._thread = threading.Thread(target=self._beat, name=f"beat-{folder.run_id}", daemon=True)
+        self._thread.start()
+
+    def update(self, **changes: Any) -> None:
+        """Change fields; the next beat writes them, or at once when the phase changes."""
+        with self._lock:
+            new_phase = changes.get("phase", self.status.phase) is not self.status.phase
+            self.status = replace(self.status, **changes)
+        if new_phase:
+            self._write()
+
+    def say(self, line: str) -> None:
+        """A line of log.txt."""
+        try:
+            with self.folder.log.open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        except OSError as error:
+            log.warning("run %s: log.txt: %s", self.folder.run_id, error)
+
+    def end(self, state: RunState, error: UserError | None = None) -> None:
+        """Write how the run ended and stop beating."""
+        self._ended.set()
+        self._thread.join()
+        now = time.time()
+        self.status = replace(
+            self.status, state=state, ended=now, seconds_left=None, error=error.to_json() if error else None
+        )
+        self._write()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            self._write()
+
+    def _write(self) -> None:
+        with self._lock:
+            memory = self._process.memory_info().rss / 2**20
+            self.peak_memory_mib = max(self.peak_memory_mib, memory)
+            self.status = replace(self.status, heartbeat=time.time(), memory_mib=round(memory, 1))
+            try:
+                self.folder.write_status(self.status)
+            except UserError as error:
+                # A full disk must not end a run that may still finish; what cannot be saved says so itself.
+                log.warning("run %s: status.json: %s", self.folder.run_id, error)

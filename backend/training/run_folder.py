@@ -1,0 +1,133 @@
+"""A run's folder: the only place where those who train and those who look meet."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from backend.errors import UserError
+from backend.metrics.record import read_points
+from backend.recipes.base import Report
+from backend.training.spec import MetricPoint, RunSpec, RunState, RunStatus
+from backend.workspace import write_json
+
+
+class RunFolder:
+    """spec.json, status.json, control.json, metrics.jsonl, log.txt, checkpoints/, model/, model-last/ and report.json.
+
+    Writers replace whole files, so that a reader in another process never sees a half. Readers never raise on what a crash
+    left behind: they raise UserError or give the documented default.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def metrics(self) -> Path:
+        """The points, one a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """What the run printed."""
+        return self.path / "log.txt"
+
+    @property
+    def status_file(self) -> Path:
+        """Where the run is."""
+        return self.path / "status.json"
+
+    @property
+    def best(self) -> Path:
+        """The best checkpoint while the run lives."""
+        return self.path / "checkpoints" / "best"
+
+    @property
+    def model(self) -> Path:
+        """The trained model: the best checkpoint, for from_pretrained."""
+        return self.path / "model"
+
+    @property
+    def model_last(self) -> Path:
+        """The last state, there when a person stopped the run."""
+        return self.path / "model-last"
+
+    def spec(self) -> RunSpec:
+        """What the run was asked to do. Raises UserError training.bad_spec or training.spec_version."""
+        try:
+            data = json.loads((self.path / "spec.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError("training.bad_spec", reason=str(error)) from error
+        if not isinstance(data, dict):
+            raise UserError("training.bad_spec", reason="spec.json")
+        return RunSpec.from_json(data)
+
+    def write_spec(self, spec: RunSpec) -> None:
+        """Keep the spec."""
+        write_json(self.path / "spec.json", spec.to_json())
+
+    def status(self) -> RunStatus:
+        """Where the run is; a status that cannot be read is an interrupted run's."""
+        try:
+            return RunStatus.from_json(json.loads(self.status_file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return RunStatus(state=RunState.INTERRUPTED)
+
+    def write_status(self, status: RunStatus) -> None:
+        """Replace the status."""
+        write_json(self.status_file, status.to_json())
+
+    def points(self) -> list[MetricPoint]:
+        """Every point so far."""
+        return read_points(self.metrics)
+
+    def report(self) -> Report | None:
+        """The final report; None before the end and where it cannot be read."""
+        try:
+            return Report(**json.loads((self.path / "report.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def last_report(self) -> Report | None:
+        """The report of model-last, there when a person stopped the run."""
+        try:
+            return Report(**json.loads((self.path / "report-last.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write_report(self, report: Report, name: str = "report.json") -> None:
+        """Keep a report."""
+        from dataclasses import asdict
+
+        write_json(self.path / name, asdict(report))
+
+    def log_tail(self, lines: int = 200) -> str:
+        """The last lines of what the run printed."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 400 * lines))
+                text = file.read().decode("utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+
+    def request_stop(self) -> None:
+        """Ask the run to end after its present step."""
+        write_json(self.path / "control.json", {"stop": True})
+
+    def stop_requested(self) -> bool:
+        """Whether someone asked the run to end. Cheap: asked after every step."""
+        try:
+            control: Any = json.loads((self.path / "control.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError):
+            return True
+        return bool(isinstance(control, dict) and control.get("stop"))

@@ -1,0 +1,53 @@
+"""Which rows form which batch: rows of like length together, in an order that seed and epoch alone decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+# Batches drawn at random into one pool, which is then sorted by length: enough for little padding, while batches stay mixed.
+POOL_BATCHES = 50
+
+
+def length_grouped(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
+    """Indices of each batch of one epoch; every row once, the last batch maybe smaller.
+
+    lengths: tokens of each row. A pure function of its arguments, so that a resumed run skips batches by counting.
+    The batch with the longest rows comes first: when memory does not suffice, it shows at once.
+    """
+    random = np.random.default_rng((seed, epoch))
+    order = random.permutation(len(lengths))
+    sizes = np.asarray(lengths)
+    batches: list[list[int]] = []
+    for start in range(0, len(order), batch_size * POOL_BATCHES):
+        pool = order[start : start + batch_size * POOL_BATCHES]
+        pool = pool[np.argsort(-sizes[pool], kind="stable")]
+        batches += [pool[first : first + batch_size].tolist() for first in range(0, len(pool), batch_size)]
+    if not batches:
+        return []
+    longest = int(np.argmax([sizes[batch].max() for batch in batches]))
+    first = batches.pop(longest)
+    mixed = random.permutation(len(batches))
+    return [first, *(batches[index] for index in mixed)]
+
+
+class LengthGroupedBatches:
+    """A torch batch sampler over `length_grouped`; the loop calls set_epoch before each epoch."""
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.drop_last = False
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch whose order the next iteration gives."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(length_grouped(self.lengths, self.batch_size, self.seed, self.epoch))
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch_size)
