@@ -16,6 +16,8 @@ from backend.texts import LOCALES, TEXT_DIR
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted([ROOT / "app.py", *(ROOT / "ui").rglob("*.py"), *(ROOT / "backend").rglob("*.py")])
 FILES = sorted({path.name for locale in LOCALES for path in (TEXT_DIR / locale).iterdir()})
+# Chinese counts in 万, so the two fill in different numbers; the code passes both.
+COUNTED_APART = {"pickers.parameters"}
 READERS = {"UserError", "i18n", "say", "lookup"}
 
 
@@ -77,7 +79,9 @@ def test_every_key_starts_with_its_file_and_stands_once(locale: str, file: str) 
 def test_both_languages_fill_the_same_placeholders() -> None:
     english, chinese = texts("en"), texts("zh-CN")
     differing = [
-        key for key in english.keys() & chinese.keys() if _placeholders(english[key]) != _placeholders(chinese[key])
+        key
+        for key in (english.keys() & chinese.keys()) - COUNTED_APART
+        if _placeholders(english[key]) != _placeholders(chinese[key])
     ]
     assert differing == []
 
