@@ -107,6 +107,9 @@ class RunStatus:
     best_step: int = 0
     best_value: float | None = None
     launcher: str = ""
+    baseline: dict[str, float] = field(default_factory=dict)
+    """What the simplest guess scores on the rows that are checked, by metric; known once the data is prepared."""
+    baseline_label: str = ""
     error: dict[str, Any] | None = None
     """UserError.to_json of what ended it."""
 
