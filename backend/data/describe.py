@@ -77,6 +77,19 @@ class Description:
         return next((column for column in self.columns if column.name == name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """What a tokenizer makes of some texts of a column. Lengths in tokens, special ones counted."""
+
+    texts: int
+    median: int
+    long: int
+    """95 of 100 texts are not longer than that."""
+    maximum: int
+    unknown_share: float
+    """Part (0-1) of the tokens that the tokenizer does not know."""
+
+
 def describe(version: DataVersion) -> Description:
     """Numbers of all rows. Computed once per version: a version never changes."""
     try:
@@ -130,21 +143,37 @@ def token_lengths(version: DataVersion, column: str, tokenizer: Any, sample: int
 def unknown_share(version: DataVersion, column: str, tokenizer: Any, sample: int = 500) -> float:
     """Share (0-1) of the tokens of `sample` texts that the tokenizer does not know; 0.0 for one that knows every
     byte."""
-    unknown = tokenizer.unk_token_id
-    special = set(tokenizer.all_special_ids) - {unknown}
-    if unknown is None:
-        return 0.0
-    counted = bad = 0
-    for ids in _encoded(version, column, tokenizer, sample):
-        counted += sum(token not in special for token in ids)
-        bad += sum(token == unknown for token in ids)
-    return bad / counted if counted else 0.0
+    return _unknown(_encoded(version, column, tokenizer, sample), tokenizer)
+
+
+def token_facts(version: DataVersion, column: str, tokenizer: Any, sample: int = 500) -> TokenFacts:
+    """Lengths and unknown share together, so that the texts become tokens once. Raises UserError data.no_column."""
+    encoded = _encoded(version, column, tokenizer, sample)
+    lengths = sorted(map(len, encoded)) or [0]
+    return TokenFacts(
+        len(encoded),
+        lengths[len(lengths) // 2],
+        lengths[min(len(lengths) - 1, len(lengths) * 95 // 100)],
+        lengths[-1],
+        _unknown(encoded, tokenizer),
+    )
 
 
 def _encoded(version: DataVersion, column: str, tokenizer: Any, sample: int) -> Sequence[Sequence[int]]:
     texts = some_texts(version, column, sample)
     # Texts of book length say nothing more about the vocabulary and would take seconds.
     return tokenizer([text[:20_000] for text in texts], verbose=False)["input_ids"] if texts else []
+
+
+def _unknown(encoded: Sequence[Sequence[int]], tokenizer: Any) -> float:
+    unknown = tokenizer.unk_token_id
+    # In some tokenizers the end of text and the unknown token are one; there no piece of text is ever unknown.
+    if unknown is None or unknown in (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id):
+        return 0.0
+    special = set(tokenizer.all_special_ids) - {unknown}
+    counted = sum(token not in special for ids in encoded for token in ids)
+    bad = sum(token == unknown for ids in encoded for token in ids)
+    return bad / counted if counted else 0.0
 
 
 def some_texts(version: DataVersion, column: str, sample: int = 500) -> list[str]:
