@@ -51,9 +51,9 @@ def work(kind: str, folder: Path) -> int:
 
 def serve() -> int:
     """Import, then fork a child for each line of stdin, until stdin ends."""
-    news = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
     preload()
-    tell(news, news="ready")
+    tell(pipe, news="ready")
     children: dict[int, str] = {}
     waiting = b""
     while True:
@@ -66,18 +66,18 @@ def serve() -> int:
                 job = json.loads(line)
                 pid = fork(job["job"], Path(job["folder"]))
                 children[pid] = job["name"]
-                tell(news, news="started", name=job["name"], pid=pid)
+                tell(pipe, news="started", name=job["name"], pid=pid)
         while children:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 break
-            tell(news, news="ended", name=children.pop(pid), code=os.waitstatus_to_exitcode(status))
+            tell(pipe, news="ended", name=children.pop(pid), code=os.waitstatus_to_exitcode(status))
 
 
-def tell(news: Any, **what: object) -> None:
+def tell(pipe: Any, /, **what: object) -> None:
     """One line of news."""
-    news.write(json.dumps(what) + "\n")
-    news.flush()
+    pipe.write(json.dumps(what) + "\n")
+    pipe.flush()
 
 
 def preload() -> None:

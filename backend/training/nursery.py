@@ -101,7 +101,6 @@ class Nursery:
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
                 text=True,
                 encoding="utf-8",
             )
