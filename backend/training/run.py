@@ -49,6 +49,9 @@ def _train(folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder) -
     prepared = prepare(spec, folder.path.parent.parent / "cache", lambda done, total: None)
     for name, split in prepared.splits.items():
         board.say(f"{name}: {len(split)} rows")
+    watched = prepared.splits["validation" if len(prepared.splits["validation"]) else "test"]
+    label, guess = recipe.baseline(prepared.splits["train"].targets, watched.targets, prepared.labels)
+    board.update(baseline_label=label, baseline=guess)
     from transformers import set_seed
 
     from backend.training.loop import Loop
