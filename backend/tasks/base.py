@@ -27,6 +27,10 @@ class Bars:
 
     scores: tuple[tuple[str, float], ...]
     exclusive: bool = True
+    tokens: int = 0
+    """Tokens of the text, special ones included; 0 when not counted."""
+    tokens_read: int = 0
+    """How many of them the model took in; fewer than `tokens` when the end was cut off, which the page says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,10 @@ class Task(ABC):
     @abstractmethod
     def fits(self, facts: ModelFacts) -> bool:
         """Whether this model has the head the task needs, so that its answers mean something."""
+
+    def converses(self, facts: ModelFacts, params: Any) -> bool:
+        """Whether the model answers in a chat that goes on, so that what was said is kept."""
+        return False
 
     def pipeline(self, loaded: LoadedModel) -> Pipeline:
         """The transformers Pipeline that answers, on the loaded model's device."""
