@@ -1,1 +1,7 @@
-"""What the page calls: models, data, training and metrics, with no Gradio in sight."""
+"""Models, data and training: everything but the page."""
+
+import os
+
+# Read by OpenMP when torch is imported. Threads that spin while they wait starve each other as soon as the page, a run and a
+# playground model share the cores: on two busy ones a training step took five times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
