@@ -1,4 +1,4 @@
-"""Find a model (starter, run, folder, Hub cache, Hub), load it once, lease it, keep the hot ones within a memory bound."""
+"""Find a model (starter, run, folder, cache, Hub), load it once, lease it, keep the hot ones within a memory bound."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class ModelFacts:
     """What is known of a model without loading it, from its config and file headers."""
 
     ref: str
-    """`starter:NAME`, `run:RUN_ID`, `folder:PATH` or `hub:OWNER/NAME` (cache and Hub alike): what the page and specs keep."""
+    """`starter:NAME`, `run:RUN_ID`, `folder:PATH` or `hub:OWNER/NAME` (cache and Hub alike), as specs keep it."""
     title: str
     source: Source
     path: Path | None
@@ -70,8 +70,8 @@ def read_facts(
 ) -> ModelFacts:
     """Facts of a local model folder.
 
-    weights: whether the weights must lie in it. Raises UserError models.no_config, models.bad_config, models.remote_code,
-    models.no_weights, models.lfs_pointer or models.broken_weights.
+    weights: whether the weights must lie in it. Raises UserError models.no_config, bad_config, no_weights,
+    missing_shards, lfs_pointer, broken_weights or cut_weights.
     """
     config = read_config(folder, title)
     files = weight_files(folder, title) if weights else []
@@ -97,7 +97,7 @@ def read_facts(
 
 
 def read_config(folder: Path, title: str) -> dict[str, Any]:
-    """config.json as it is. Raises UserError when it lacks, cannot be read, or asks for code of its own."""
+    """config.json as it is. Raises UserError when it lacks or cannot be read."""
     path = folder / "config.json"
     if not path.is_file():
         found = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))[:6]
@@ -141,7 +141,7 @@ def refuse_pointer(file: Path, title: str) -> None:
 
 
 def tensor_bytes(file: Path, title: str) -> dict[str, int]:
-    """Bytes each tensor takes in a safetensors file. Raises UserError models.broken_weights when it is cut or is none."""
+    """Bytes each tensor takes in a safetensors file. Raises UserError when it is cut or is none."""
     return {name: end - start for name, (_, start, end) in _header(file, title).items()}
 
 

@@ -144,7 +144,8 @@ class Hub:
     def fetch(self, model_id: str, names: Iterable[str], sizes: dict[str, int], progress: Progress | None) -> Path:
         """The snapshot folder with these files in it.
 
-        progress is called in this thread, with the bytes that have come. Raises UserError models.cut_download and those of `listing`.
+        progress is called in this thread, with the bytes that have come. Raises UserError models.cut_download,
+        disk_full and those of `listing`.
         """
         wanted = list(names)
         here = self.snapshot(model_id)
@@ -225,16 +226,16 @@ class _ByteCount:
 
     @property
     def done(self) -> int:
-        # The library keeps two bars in bytes, of what came over the network and of what was written; either may stand still.
+        # The library keeps two bars in bytes, of what came and of what was written; either may stand still.
         return int(max((bar.come for bar in self._bars), default=0))
 
     def bar_class(self) -> type[Any]:
         """A tqdm that shows nothing and counts here."""
-        from tqdm import tqdm
+        from tqdm import tqdm  # type: ignore[import-untyped]
 
         bars = self._bars
 
-        class Bar(tqdm):  # type: ignore[type-arg]
+        class Bar(tqdm):  # type: ignore[misc]
             def __init__(self, *arguments: Any, **options: Any) -> None:
                 self.come = 0.0
                 if options.get("unit") == "B":

@@ -34,7 +34,7 @@ def needed_bytes(facts: ModelFacts) -> int:
 
 
 def refuse_too_large(facts: ModelFacts, bound: int, device: str) -> None:
-    """Raise UserError models.too_large or models.over_bound, before anything is read. bound: bytes the settings allow."""
+    """Raise UserError models.too_large or over_bound, before anything is read. bound: bytes the settings allow."""
     needed = int(needed_bytes(facts) * _HEADROOM)
     if needed > bound:
         raise UserError("models.over_bound", model=facts.title, need=needed >> 20, bound=bound >> 20)
@@ -44,7 +44,7 @@ def refuse_too_large(facts: ModelFacts, bound: int, device: str) -> None:
 
 
 def refuse_remote_code(facts: ModelFacts) -> None:
-    """Raise UserError models.remote_code for a model whose architecture transformers has not, and that brings its own."""
+    """Raise UserError models.remote_code for a model of a kind that transformers has not, with code of its own."""
     assert facts.path is not None
     config = read_config(facts.path, facts.title)
     if not config.get("auto_map"):
@@ -100,7 +100,7 @@ def load_model(facts: ModelFacts, auto_class: str, device: str, progress: Progre
 
 
 def load_tokenizer(folder: Path, title: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model folder, safe to be shared by threads. Raises UserError models.no_tokenizer or models.bad_tokenizer."""
+    """The tokenizer of a model folder, safe to share. Raises UserError models.no_tokenizer or bad_tokenizer."""
     from transformers import AutoTokenizer
 
     for name in ("tokenizer.json", "tokenizer_config.json"):
@@ -119,7 +119,8 @@ def load_tokenizer(folder: Path, title: str) -> PreTrainedTokenizerBase:
 def _shared(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     """The same tokenizer, encoding for one thread at a time.
 
-    Padding and truncation are settings of the Rust object: changed by one thread while another encodes, they raise "Already borrowed".
+    Padding and truncation are settings of the Rust object: changed by one thread while another encodes, they cut the
+    other's texts.
     """
     encode = getattr(tokenizer, "_encode_plus", None)
     if encode is None:
@@ -130,7 +131,7 @@ def _shared(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
         with lock:
             return encode(*arguments, **options)
 
-    tokenizer._encode_plus = encode_alone  # type: ignore[attr-defined]
+    tokenizer._encode_plus = encode_alone  # type: ignore[method-assign]
     return tokenizer
 
 
@@ -141,7 +142,7 @@ def weight_bytes(model: PreTrainedModel) -> int:
 
 
 def _refuse_wrong_architecture(facts: ModelFacts, chosen: Any) -> None:
-    """A look at the name before minutes of loading. An architecture of no name is let through to the look at its weights."""
+    """A look at the name before minutes of loading. One without a name goes on to the look at its weights."""
     if not facts.architecture or chosen.__name__ == "AutoModel":
         return
     # The mapping of names behind the lazy one of classes, which would import the model's module.
@@ -189,7 +190,7 @@ class _reported:
         _listener.report = None
 
     def _counted(self, tensors: Iterable[Any]) -> Iterator[Any]:
-        """The tensors one by one; each that has been set adds its bytes. A name may differ from the file's by its first part."""
+        """The tensors; each that has been set adds its bytes. A name may differ from the file's by its first part."""
         assert self.progress is not None and self.facts.path is not None
         sizes: dict[str, int] = {}
         for file in weight_files(self.facts.path, self.facts.title):

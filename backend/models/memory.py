@@ -31,7 +31,7 @@ def device_name(settings: Settings) -> str:
 
 
 def available_bytes(device: str = "cpu") -> int:
-    """Bytes that may still be taken: of the GPU's memory, or of the machine's, or of the container's if that is less."""
+    """Bytes still to be had: of the GPU's memory, or of the machine's, or of the container's if that is less."""
     if device == "cuda":
         import torch
 

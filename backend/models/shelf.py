@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import gc
-import json
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend import starter
 from backend.errors import UserError
 from backend.models import loading
-from backend.models.facts import ModelFacts, Progress, read_facts, titles
+from backend.models.facts import ModelFacts, Progress
+from backend.models.finding import LAST, ModelFinder, has_tokenizer, name_of
 from backend.models.hub import Hub
 from backend.models.memory import device_name
 from backend.settings import Settings
@@ -25,9 +23,6 @@ from backend.workspace import Workspace
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-KINDS = ("starter", "run", "folder", "hub")
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
-_LAST = "@last"
 _TOKENIZERS_KEPT = 6
 
 
@@ -55,18 +50,20 @@ _Key = tuple[str, str]
 class ModelShelf:
     """One for the process. Every method takes the visitor's Workspace, so that nobody names another's run.
 
-    Errors (UserError), all with what is here and how to get the model: models.missing_starter, missing_run, missing_folder,
-    missing_on_hub, offline, no_answer, gated, gated_refused, bad_token, hub_refused, cut_download, disk_full, wrong_kind, no_config,
-    bad_config, no_weights, missing_shards, no_tokenizer, bad_tokenizer, lfs_pointer, broken_weights, cut_weights, wrong_shapes,
-    unsafe_weights, cannot_load, too_large, over_bound, remote_code, folder_not_allowed (public mode), bad_ref.
+    Errors (UserError): models.bad_ref, missing_starter, missing_run, missing_folder, folder_not_allowed (public mode),
+    missing_on_hub, offline, no_answer, gated, gated_refused, bad_token, hub_refused, cut_download, disk_full,
+    no_config, bad_config, no_weights, missing_shards, no_tokenizer, bad_tokenizer, lfs_pointer, broken_weights,
+    cut_weights, wrong_shapes, unsafe_weights, cannot_load, remote_code, wrong_kind, too_large, over_bound.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.hub = Hub(settings)
+        self.finder = ModelFinder(settings, self.hub)
         # Least recently used first. Guarded by _lock, which is never held while something is read or computed.
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._tokenizers: OrderedDict[tuple[str, object], PreTrainedTokenizerBase] = OrderedDict()
+        self._bound = settings.model_memory_mib << 20
         self._lock = threading.Lock()
         self._reading_tokenizer = threading.Lock()
 
@@ -78,133 +75,29 @@ class ModelShelf:
         """Ask the Hub again whether it is there, in the background."""
         self.hub.recheck()
 
-    # Finding.
-
     def parse(self, text: str) -> str:
-        """What a person typed or chose, as a ref: `owner/name` is a Hub id, `/a/folder` or `~/x` a folder, refs stay.
-
-        A page address of the Hub, too. Raises UserError models.bad_ref.
-        """
-        text = text.strip().strip("\"'")
-        kind, colon, name = text.partition(":")
-        if colon and kind in KINDS:
-            if not name or (kind == "hub" and not _HUB_ID.fullmatch(name)):
-                raise UserError("models.bad_ref", text=text[:200])
-            return text
-        for address in (self.hub.endpoint, "https://huggingface.co", "https://hf-mirror.com", "https://hf.co"):
-            if text.startswith(address + "/"):
-                text = "/".join(text.removeprefix(address + "/").split("/")[:2])
-        if text.startswith(("/", "~", "./", "../")) or re.match(r"[A-Za-z]:[\\/]", text):
-            return f"folder:{Path(text).expanduser().absolute()}"
-        if text in {one.name for one in starter.STARTERS}:
-            return f"starter:{text}"
-        if _HUB_ID.fullmatch(text):
-            return f"hub:{text}"
-        raise UserError("models.bad_ref", text=text[:200])
+        """What a person typed or chose, as a ref: `owner/name` a Hub id, `/a/folder` or `~/x` a folder, refs stay."""
+        return self.finder.parse(text)
 
     def listed(self, workspace: Workspace) -> list[ModelFacts]:
-        """Everything on this machine this visitor may use: runs newest first, starters, Hub cache. What is broken is left out."""
-        refs = [f"run:{name}{last}" for name in workspace.names("runs") for last in ("", _LAST)]
-        refs += [f"starter:{one.name}" for one in starter.installed(starter.starter_dir())]
-        refs += [f"hub:{name}" for name in self.hub.downloaded()]
-        found = []
-        for ref in refs:
-            try:
-                if folder := self._local_folder(workspace, ref):
-                    found.append(self._read(ref, folder))
-            except UserError:
-                continue
-        return found
+        """Everything on this machine this visitor may use: runs newest first, starters, Hub cache."""
+        return self.finder.listed(workspace)
 
     def facts(self, workspace: Workspace, ref: str) -> ModelFacts:
-        """Facts of one model, from disk where it is there, else from the Hub (its config and tokenizer are fetched)."""
-        folder = self._local_folder(workspace, ref)
-        if folder is not None:
-            return self._read(ref, folder)
-        return replace(self._remote_facts(workspace, ref)[0], path=None)
+        """Facts of one model, from disk where it is there, else from the Hub."""
+        return self.finder.facts(workspace, self.parse(ref))
 
     def resolve(self, workspace: Workspace, ref: str, progress: Progress | None = None) -> ModelFacts:
         """The model on this machine (path is set), downloaded first where it must be."""
-        folder = self._local_folder(workspace, ref)
-        if folder is None:
-            facts, weights, sizes = self._remote_facts(workspace, ref)
-            # Before the download: a model that cannot be used need not come.
-            loading.refuse_remote_code(facts)
-            loading.refuse_too_large(facts, self._bound, "cpu")
-            folder = self.hub.fetch(_name(ref), weights, sizes, progress)
-            return replace(self._read(ref, folder), languages=facts.languages)
-        return self._read(ref, folder)
-
-    def _local_folder(self, workspace: Workspace, ref: str) -> Path | None:
-        """The folder of a ref on this disk; None for a Hub model that is not here. Raises UserError for anything else missing."""
-        kind, name = self.parse(ref).split(":", 1)
-        if kind == "hub":
-            return self.hub.whole(name)
-        if kind == "starter":
-            one, root = starter.find(name), starter.starter_dir()
-            if one not in starter.installed(root):
-                raise UserError("models.missing_starter", model=one.title, name=name)
-            return root / name
-        if kind == "run":
-            run = workspace.folder("runs", name.removesuffix(_LAST))
-            folder = run / ("model-last" if name.endswith(_LAST) else "model")
-            if not folder.is_dir():
-                raise UserError("models.missing_run", model=name)
-            return folder
-        if workspace.public:
-            raise UserError("models.folder_not_allowed")
-        folder = Path(name).expanduser()
-        if not folder.is_dir():
-            raise UserError("models.missing_folder", folder=name)
-        return folder
-
-    def _read(self, ref: str, folder: Path) -> ModelFacts:
-        """Facts of a model that lies here."""
-        kind, name = ref.split(":", 1)
-        if kind == "starter":
-            one = starter.find(name)
-            return read_facts(folder, ref=ref, title=one.title, source="starter", languages=one.languages)
-        if kind == "run":
-            return read_facts(folder, ref=ref, title=_run_title(folder, name), source="run")
-        if kind == "hub":
-            return read_facts(folder, ref=ref, title=name, source="cache")
-        return read_facts(folder, ref=ref, title=folder.name, source="folder")
-
-    def _remote_facts(self, workspace: Workspace, ref: str) -> tuple[ModelFacts, list[str], dict[str, int]]:
-        """Facts of a Hub model, the names of its weight files, and the sizes of all files."""
-        name = _name(ref)
-        if not self.online():
-            here = titles(self.listed(workspace))
-            raise UserError("models.offline", model=name, here=here, endpoint=self.hub.endpoint)
-        listing = self.hub.listing(name)
-        if "config.json" not in listing.sizes:
-            found = ", ".join(sorted(listing.sizes)[:6]) or "-"
-            raise UserError("models.no_config", model=name, folder=name, found=found)
-        folder = self.hub.fetch(name, listing.small(), listing.sizes, None)
-        facts = read_facts(folder, ref=ref, title=name, source="hub", languages=listing.languages, weights=False)
-        weights = listing.weights()
-        if not weights:
-            raise UserError("models.no_weights", model=name, folder=name)
-        size = sum(listing.sizes[one] for one in weights)
-        return replace(facts, bytes=size), weights, listing.sizes
-
-    # Loading.
+        return self.finder.resolve(workspace, self.parse(ref), progress)
 
     def tokenizer(self, workspace: Workspace, ref: str, progress: Progress | None = None) -> PreTrainedTokenizerBase:
         """The tokenizer alone, cached and safe to be shared by threads; from the Hub only its files are fetched."""
         ref = self.parse(ref)
-        folder = self._local_folder(workspace, ref)
-        if folder is None:
-            snapshot = self.hub.snapshot(_name(ref))
-            folder = snapshot if snapshot and _has_tokenizer(snapshot) else None
-        if folder is None:
-            facts = self._remote_facts(workspace, ref)[0]
-            assert facts.path is not None
-            folder = facts.path
-        return self._tokenizer_of(folder, _name(ref))
+        return self._tokenizer_of(self.finder.tokenizer_folder(workspace, ref), name_of(ref))
 
     def _tokenizer_of(self, folder: Path, title: str) -> PreTrainedTokenizerBase:
-        if not _has_tokenizer(folder):
+        if not has_tokenizer(folder):
             raise UserError("models.no_tokenizer", model=title)
         key = (str(folder), _stamp(folder, ("tokenizer.json", "tokenizer_config.json", "vocab.txt")))
         with self._reading_tokenizer:
@@ -219,9 +112,9 @@ class ModelShelf:
     def lease(
         self, workspace: Workspace, ref: str, auto_class: str, progress: Progress | None = None
     ) -> Iterator[LoadedModel]:
-        """The model in evaluation mode for as long as the block lasts; loaded once however many ask; never evicted in use.
+        """The model in evaluation mode while the block lasts; loaded once however many ask; never evicted in use.
 
-        auto_class: name of the transformers class, "AutoModelForCausalLM". Missing head weights raise models.wrong_kind.
+        auto_class: name of the transformers class, "AutoModelForCausalLM". Lacking head weights: models.wrong_kind.
         """
         facts = self.resolve(workspace, self.parse(ref), progress)
         assert facts.path is not None
@@ -273,10 +166,6 @@ class ModelShelf:
         self._shrink(0)
         return entry
 
-    @property
-    def _bound(self) -> int:
-        return self.settings.model_memory_mib << 20
-
     def _shrink(self, wanted: int) -> None:
         """Drop what was not used for longest, and is not in use, until `wanted` more bytes are within the bound."""
         dropped = False
@@ -297,31 +186,13 @@ class ModelShelf:
     def forget(self, ref: str) -> None:
         """Drop a model from memory as soon as nobody leases it (its files changed or are to be deleted).
 
-        Who has it now keeps it to the end of the lease; who asks next gets it anew. A run's last state goes with the run.
+        Who has it keeps it to the end of the lease; who asks next gets it anew. A run's last state goes with the run.
         """
         with self._lock:
             for key, entry in list(self._entries.items()):
-                if entry.loaded.facts.ref in (ref, ref + _LAST):
+                if entry.loaded.facts.ref in (ref, ref + LAST):
                     del self._entries[key]
         gc.collect()
-
-
-def _name(ref: str) -> str:
-    return ref.split(":", 1)[1]
-
-
-def _run_title(folder: Path, name: str) -> str:
-    """The name a person gave the run; its id when the spec cannot be read."""
-    run_id, at, last = name.partition("@")
-    try:
-        title = json.loads((folder.parent / "spec.json").read_text(encoding="utf-8"))["name"] or run_id
-    except (OSError, ValueError, KeyError, TypeError):
-        title = run_id
-    return f"{title}{at and ' '}{at}{last}"
-
-
-def _has_tokenizer(folder: Path) -> bool:
-    return read_facts(folder, ref="", title=folder.name, source="folder", weights=False).has_tokenizer
 
 
 def _stamp(folder: Path, names: tuple[str, ...] = ()) -> tuple[tuple[str, int, int], ...]:

@@ -1,15 +1,21 @@
-"""How much text a model takes at once."""
+"""A pipeline's tokenizer, and how much text its model takes at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import Pipeline
+    from transformers import Pipeline, PreTrainedTokenizerBase
 
 # A tokenizer that was told no limit says 1e30.
 _NO_LIMIT = 1_000_000_000
 _PADDED_POSITIONS = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert")
+
+
+def tokenizer_of(pipe: Pipeline) -> PreTrainedTokenizerBase:
+    """The tokenizer, which a text pipeline always has; the library's type says it may be None."""
+    assert pipe.tokenizer is not None
+    return pipe.tokenizer  # type: ignore[return-value]
 
 
 def context_length(pipe: Pipeline) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.base import Bars, Example, Input, Step, Task, check_params, param
-from backend.tasks.context import context_length
+from backend.tasks.context import context_length, tokenizer_of
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding, Pipeline
@@ -73,11 +73,13 @@ class TextClassification(Task):
     def batch(
         self, pipe: Pipeline, texts: Sequence[str], params: ClassificationParams
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Best label, its score and every label's score for each text; shortest first. An empty text gives empty cells."""
+        """Best label, its score and all labels' scores for each text; shortest first. Empty texts give empty cells."""
         order = sorted((index for index, text in enumerate(texts) if text.strip()), key=lambda index: len(texts[index]))
         yield from ((index, {"label": "", "score": None}) for index, text in enumerate(texts) if not text.strip())
         # Without a padding token (GPT-2) texts cannot stand side by side.
-        size = _BATCH if pipe.model.config.pad_token_id is not None and pipe.tokenizer.pad_token_id is not None else 1
+        size = (
+            _BATCH if pipe.model.config.pad_token_id is not None and tokenizer_of(pipe).pad_token_id is not None else 1
+        )
         for start in range(0, len(order), size):
             chunk = order[start : start + size]
             if not params.truncation:
@@ -99,9 +101,9 @@ class TextClassification(Task):
             logits = pipe.model(**inputs.to(pipe.model.device)).logits[0].float().cpu()
         function = _function(pipe, params)
         scores = {"softmax": logits.softmax(-1), "sigmoid": logits.sigmoid(), "none": logits}[function]
-        labels = pipe.model.config.id2label
+        labels = pipe.model.config.id2label or {}
         ids = inputs["input_ids"][0].tolist()
-        pieces = pipe.tokenizer.convert_ids_to_tokens(ids)
+        pieces = tokenizer_of(pipe).convert_ids_to_tokens(ids)
         return (
             Step("tokens", (_shortened(pieces),), f"{len(pieces)}", "pieces = tokenizer.tokenize(text)"),
             Step(
@@ -153,13 +155,14 @@ def _arguments(pipe: Pipeline, params: ClassificationParams) -> dict[str, Any]:
 def _encode(pipe: Pipeline, text: str) -> BatchEncoding:
     limit = context_length(pipe)
     options: dict[str, Any] = {"truncation": True, "max_length": limit} if limit else {}
-    return pipe.tokenizer(text, return_tensors="pt", **options)  # type: ignore[misc,no-any-return]
+    encoded: BatchEncoding = tokenizer_of(pipe)(text, return_tensors="pt", **options)
+    return encoded
 
 
 def _count(pipe: Pipeline, text: str, params: ClassificationParams) -> tuple[int, int]:
     """Tokens of the text, and how many the model reads. Raises UserError tasks.text_too_long if it may not be cut."""
     limit = context_length(pipe)
-    tokens = len(pipe.tokenizer(text, verbose=False)["input_ids"])  # type: ignore[misc]
+    tokens = len(tokenizer_of(pipe)(text, verbose=False)["input_ids"])
     if limit and tokens > limit and not params.truncation:
         raise UserError("tasks.text_too_long", tokens=tokens, limit=limit)
     return tokens, min(tokens, limit) if limit else tokens
@@ -181,5 +184,5 @@ def _shortened(values: Sequence[object]) -> str:
     return " ".join(str(value) for value in values[:_SHOWN_VALUES]) + (f" … (+{more})" if more > 0 else "")
 
 
-def _named(labels: Mapping[int, str], values: Any) -> tuple[str, ...]:
+def _named(labels: Mapping[Any, str], values: Any) -> tuple[str, ...]:
     return tuple(f"{labels[index]}: {value:.4f}" for index, value in enumerate(values.tolist()))

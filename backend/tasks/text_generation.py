@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.base import Example, Input, Step, Task, Text, check_params, param
-from backend.tasks.context import context_length
+from backend.tasks.context import context_length, tokenizer_of
+from backend.tasks.decoding import StopAt, TokenQueue, sampling
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,7 @@ class GenerationParams:
     """How the next token is chosen, and when to end."""
 
     mode: str = param("auto", choices=("auto", "chat", "complete"))
-    """chat: through the model's template; complete: the bare text is continued; auto: chat where there is a template."""
+    """chat: through the model's template; complete: the bare text goes on; auto: chat where there is a template."""
     system: str = param("")
     """Instructions that stand before the chat; empty: what the template itself puts there."""
     max_new_tokens: int = param(200, minimum=1, maximum=2000, step=1)
@@ -85,7 +85,7 @@ class TextGeneration(Task):
     ) -> Iterator[Text]:
         """The answer after each token; the last one is finished. Closing the iterator ends the writing, too."""
         inputs = _encode(pipe, values, params)
-        tokens = _TokenQueue()
+        tokens = TokenQueue()
         ended = threading.Event()
         result: list[list[int]] = []
 
@@ -128,17 +128,18 @@ class TextGeneration(Task):
 
         inputs = _encode(pipe, values, params)
         ids = inputs["input_ids"][0].tolist()
-        pieces = pipe.tokenizer.convert_ids_to_tokens(ids)
+        tokenizer = tokenizer_of(pipe)
+        pieces = tokenizer.convert_ids_to_tokens(ids)
         with torch.inference_mode():
             logits = pipe.model(**inputs).logits[0, -1].float().cpu()
         best = logits.topk(min(_SHOWN_CANDIDATES, len(logits)))
-        names = [repr(pipe.tokenizer.decode([token])) for token in best.indices.tolist()]
+        names = [repr(tokenizer.decode([token])) for token in best.indices.tolist()]
         shares = logits.softmax(-1)[best.indices].tolist()
         prompt = _prompt(pipe, values, params)
         template = (
             ()
             if isinstance(prompt, str)
-            else (Step("template", tuple(pipe.tokenizer.decode(ids).splitlines()), "", _TEMPLATE_CODE),)
+            else (Step("template", tuple(str(tokenizer.decode(ids)).splitlines()), "", _TEMPLATE_CODE),)
         )
         return (
             *template,
@@ -183,67 +184,11 @@ print(answer[0]["generated_text"])
 _TEMPLATE_CODE = "ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True)"
 
 
-class _TokenQueue:
-    """A streamer: what `generate` puts into it comes out as one token id after another, then None."""
-
-    def __init__(self) -> None:
-        self._tokens: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        self._saw_prompt = False
-
-    def put(self, value: torch.Tensor) -> None:
-        """Called by generate: first with the prompt, then with each token."""
-        if not self._saw_prompt:
-            self._saw_prompt = True
-            return
-        for token in value.flatten().tolist():
-            self._tokens.put(token)
-
-    def end(self) -> None:
-        """Called by generate after the last token."""
-        self._tokens.put(None)
-
-    def get(self) -> int | None:
-        """The next token, waited for; None after the last."""
-        return self._tokens.get()
-
-
-class _StopAt:
-    """A stopping criterion: true once one of the events is set."""
-
-    def __init__(self, events: Sequence[threading.Event]) -> None:
-        self.events = events
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **options: Any) -> torch.Tensor:
-        import torch
-
-        stop = any(event.is_set() for event in self.events)
-        return torch.full((len(input_ids),), stop, dtype=torch.bool, device=input_ids.device)
-
-
-class _Draw:
-    """The last logits processor: leaves one token, drawn by its probability with a generator of its own.
-
-    `generate` draws from the process-wide generator, which a training run in another thread draws its dropout from. This one
-    draws the same numbers: a fresh process that calls set_seed(seed) and lets `generate` sample gets the same tokens.
-    """
-
-    def __init__(self, seed: int, device: torch.device) -> None:
-        import torch
-
-        self.generator = torch.Generator(device).manual_seed(seed)
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        drawn = torch.multinomial(scores.softmax(-1), 1, generator=self.generator)
-        return torch.full_like(scores, float("-inf")).scatter_(-1, drawn, 0.0)
-
-
 def _generate(
     pipe: Pipeline,
     inputs: Mapping[str, Any],
     params: GenerationParams,
-    streamer: _TokenQueue | None = None,
+    streamer: TokenQueue | None = None,
     stops: Sequence[threading.Event] = (),
 ) -> list[int]:
     """Ids of what the model writes."""
@@ -257,34 +202,26 @@ def _generate(
         temperature=None,
         top_k=None,
         top_p=None,
-        logits_processor=_processors(params, pipe.model.device) if params.do_sample else None,
-        stopping_criteria=[_StopAt(stops)] if stops else None,
+        logits_processor=_sampling(params, pipe.model.device) if params.do_sample else None,
+        stopping_criteria=[StopAt(stops)] if stops else None,
         streamer=streamer,
     )
     return written[0, inputs["input_ids"].shape[1] :].tolist()  # type: ignore[no-any-return]
 
 
-def _processors(params: GenerationParams, device: torch.device) -> list[Any]:
-    """In the order in which `generate` itself applies them when it samples."""
-    from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
-
-    chain: list[Any] = []
-    if params.temperature != 1:
-        chain.append(TemperatureLogitsWarper(params.temperature))
-    if params.top_k:
-        chain.append(TopKLogitsWarper(params.top_k))
-    if params.top_p < 1:
-        chain.append(TopPLogitsWarper(params.top_p))
-    return [*chain, _Draw(params.seed, device)]
+def _sampling(params: GenerationParams, device: torch.device) -> list[Any]:
+    return sampling(
+        temperature=params.temperature, top_k=params.top_k, top_p=params.top_p, seed=params.seed, device=device
+    )
 
 
 def _encode(pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams) -> dict[str, Any]:
     """input_ids and attention_mask of the prompt, (1, tokens) each. Raises UserError when it does not fit."""
     prompt = _prompt(pipe, values, params)
     if isinstance(prompt, str):
-        inputs = pipe.tokenizer(prompt, return_tensors="pt", verbose=False)  # type: ignore[misc]
+        inputs = tokenizer_of(pipe)(prompt, return_tensors="pt", verbose=False)
     else:
-        inputs = pipe.tokenizer.apply_chat_template(  # type: ignore[union-attr]
+        inputs = tokenizer_of(pipe).apply_chat_template(
             prompt, add_generation_prompt=True, return_dict=True, return_tensors="pt"
         )
     tokens, limit = inputs["input_ids"].shape[1], context_length(pipe)
@@ -297,7 +234,7 @@ def _encode(pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams)
 def _prompt(pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams) -> str | list[dict[str, str]]:
     """The bare text to continue, or the messages for the chat template."""
     messages = _messages(values, params)
-    has_template = bool(pipe.tokenizer.chat_template)  # type: ignore[union-attr]
+    has_template = bool(tokenizer_of(pipe).chat_template)
     if params.mode == "chat" and not has_template:
         raise UserError("tasks.no_chat_template")
     if params.mode == "complete" or not has_template:
@@ -338,7 +275,7 @@ def _answer(pipe: Pipeline, ids: list[int], params: GenerationParams, stopped: b
 
 
 def _decode(pipe: Pipeline, ids: list[int]) -> str:
-    return str(pipe.tokenizer.decode(ids, skip_special_tokens=True))  # type: ignore[union-attr]
+    return str(tokenizer_of(pipe).decode(ids, skip_special_tokens=True))
 
 
 def _chat_literal(messages: list[dict[str, str]]) -> str:
