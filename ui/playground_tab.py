@@ -1,25 +1,175 @@
-"""The playground tab."""
+"""The playground: a task, a model, a text, and the answer beside it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from typing import Any
 
 import gradio as gr
 
-from ui.visitor import PageState, Services
+from backend.tasks import all_tasks
+from backend.tasks.base import Task
+from ui import pickers
+from ui.errors import shown
+from ui.playground import asking, form, many, parts
+from ui.playground.parts import PlaygroundTab
+from ui.text import say
+from ui.visitor import PageState, Services, locale_of
 
+__all__ = ["PlaygroundTab", "build", "wire"]
 
-@dataclass(frozen=True, slots=True)
-class PlaygroundTab:
-    """Widgets of the tab."""
-
-    wanted_model: gr.State
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build(services: Services) -> PlaygroundTab:
     """Lay the tab out."""
-    return PlaygroundTab(gr.State(None))
+    return parts.build()
 
 
 def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
-    """Connect its widgets."""
+    """Connect its widgets. The form is drawn once the visitor is known, and again for each task."""
+    stops, many_stops = asking.Stops(), asking.Stops()
+    shown_task = [
+        tab.rail,
+        tab.form,
+        tab.model,
+        tab.answer,
+        tab.chat,
+        tab.new_chat,
+        tab.foot,
+        tab.instead,
+        tab.go_train,
+    ]
+
+    def arrive(request: gr.Request) -> tuple[Any, ...]:
+        fitting = {name: pickers.fitting_models(services, request, name) for name in all_tasks()}
+        # A page on a new machine opens with something that works.
+        first = next((name for name in fitting if fitting[name]), next(iter(fitting)))
+        return show_task(services, request, first, {})
+
+    def say_model(model: str | None, task: str | None, request: gr.Request) -> gr.Dropdown:
+        locale = locale_of(request)
+        line = pickers.model_line(services, request, model, task)
+        return gr.Dropdown(info=line or say("playground.model.none", locale))
+
+    def stop_answer(request: gr.Request) -> gr.Button:
+        stops.stop(request)
+        return gr.Button(say("playground.stopping", locale_of(request)), interactive=False)
+
+    def clear_chat(request: gr.Request) -> tuple[list[Any], gr.Button, str]:
+        return [], gr.Button(visible=False), ""
+
+    def open_inside(asked: Any, request: gr.Request) -> tuple[bool, str]:
+        return True, asking.inside_of(services, asked, request)
+
+    state.arrived.change(shown(arrive), None, shown_task, **_QUIET)
+    tab.model.change(shown(say_model), [tab.model, tab.rail], tab.model, **_QUIET)
+    tab.stop.click(shown(stop_answer), None, tab.stop, queue=False, **_QUIET)
+    tab.new_chat.click(shown(clear_chat), None, [tab.chat, tab.new_chat, tab.foot], queue=False, **_QUIET)
+    tab.inside_fold.expand(shown(open_inside), [tab.asked], [tab.inside_open, tab.inside], **_QUIET)
+    tab.inside_fold.collapse(close_inside, None, tab.inside_open, queue=False, **_QUIET)
+    many.wire(tab.many, many_stops)
+    with tab.place:
+
+        @gr.render(inputs=[tab.form], triggers=[tab.form.change], show_progress="hidden")
+        def draw_form(task_form: dict[str, Any] | None, request: gr.Request) -> None:
+            if task_form:
+                task = all_tasks()[task_form["task"]]
+                drawn = form.draw(task, task_form["kept"].get(task.name, {}), locale_of(request))
+                _wire_form(tab, services, stops, many_stops, task, drawn, shown_task)
+
+
+def _wire_form(
+    tab: PlaygroundTab,
+    services: Services,
+    stops: asking.Stops,
+    many_stops: asking.Stops,
+    task: Task,
+    drawn: form.Form,
+    shown_task: list[Any],
+) -> None:
+    """Everything that reads the task's own widgets. These listeners live as long as the form does."""
+    widgets = drawn.by_name()
+
+    def switch_task(request: gr.Request, rail: str, form: dict[str, Any], model: str, **given: Any) -> tuple[Any, ...]:
+        return show_task(services, request, rail, remembered(form, task, model, given))
+
+    def open_wanted(
+        request: gr.Request, wanted: dict[str, Any], form: dict[str, Any], model: str, **given: Any
+    ) -> tuple[Any, ...]:
+        facts = services.shelf.facts(services.workspace(request), services.shelf.parse(wanted["ref"]))
+        fitting = next((name for name, one in all_tasks().items() if one.fits(facts)), task.name)
+        kept = remembered(form, task, model, given)
+        kept["models"][fitting] = facts.ref
+        return show_task(services, request, fitting, kept)
+
+    def use_instead(model: str | None, request: gr.Request) -> tuple[str | None, gr.Button]:
+        others = [facts.ref for facts in pickers.fitting_models(services, request, task.name) if facts.ref != model]
+        return (others or [model])[0], gr.Button(visible=False)
+
+    def take_example(sample: list[str]) -> Any:
+        return sample[0] if len(sample) == 1 else tuple(sample)
+
+    run: dict[str, Any] = {
+        "fn": shown(asking.asker(tab, services, stops, task, drawn)),
+        "inputs_kwargs": {**widgets, "model": tab.model, "chat": tab.chat, "inside_open": tab.inside_open},
+        "outputs": [
+            tab.run, tab.stop, tab.waiting, tab.answer, tab.chat, tab.new_chat, tab.foot, tab.instead, tab.go_train,
+            tab.code, tab.asked, tab.inside, *drawn.inputs.values(),
+        ],
+        "concurrency_id": f"ask-{task.lane}",
+        "concurrency_limit": asking.WAITERS,
+        **_QUIET,
+    }  # fmt: skip
+    inputs = list(drawn.inputs.values())
+    tab.run.click(**run)
+    for box in inputs:
+        box.submit(**run)
+    drawn.examples.click(take_example, drawn.examples, inputs, queue=False, **_QUIET).success(**run)
+    tab.instead.click(shown(use_instead), tab.model, [tab.model, tab.instead], **_QUIET).success(**run)
+    context: dict[str, Any] = {"form": tab.form, "model": tab.model, **widgets}
+    tab.rail.input(shown(switch_task), inputs_kwargs={"rail": tab.rail, **context}, outputs=shown_task, **_QUIET)
+    tab.wanted_model.change(
+        shown(open_wanted), inputs_kwargs={"wanted": tab.wanted_model, **context}, outputs=shown_task, **_QUIET
+    )
+    many.wire_form(tab.many, tab.model, services, many_stops, task, widgets)
+
+
+def remembered(form: Mapping[str, Any], task: Task, model: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's state with what is in the widgets now: what was typed for a task comes back with it."""
+    return {
+        "kept": {**form["kept"], task.name: dict(given)},
+        "models": {**form["models"], task.name: model},
+    }
+
+
+def show_task(services: Services, request: gr.Request, name: str, kept: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Updates of rail, form, model box and answer card for a task. kept: what `remembered` gave."""
+    locale = locale_of(request)
+    task = all_tasks()[name]
+    choices = pickers.model_choices(services, request, name)
+    wanted = kept.get("models", {}).get(name)
+    if wanted and wanted not in [ref for _, ref in choices]:
+        choices = [*choices, (wanted, wanted)]
+    model = wanted or pickers.suited(services, request, [ref for _, ref in choices])
+    line = pickers.model_line(services, request, model, name) or say("playground.model.none", locale)
+    talks = any(one.kind == "chat" for one in task.inputs)
+    state = {"task": name, "kept": kept.get("kept", {}), "models": kept.get("models", {}), "at": time.time()}
+    card = asking.resting("playground.empty", locale) if model else asking.nothing_fits(locale)
+    return (
+        name,
+        state,
+        gr.Dropdown(choices, value=model, info=line),
+        gr.HTML(card, visible=not (talks and model)),
+        gr.Chatbot(visible=talks and bool(model)),
+        gr.Button(visible=False),
+        "",
+        gr.Button(visible=False),
+        gr.Button(visible=not model),
+    )
+
+
+def close_inside() -> bool:
+    """Whether the fold is open now."""
+    return False

@@ -1,0 +1,196 @@
+"""One renderer an answer kind: an answer in, HTML for the answer card out. All text of models and people is escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from functools import singledispatch
+
+from backend.answering import Counted, Loading, Reply
+from backend.tasks.base import Answer, Bars, Step, Table, Text
+from backend.texts import catalogue
+from ui.phrases import duration, table
+from ui.text import say
+
+BARS_SHOWN = 12
+ROWS_SHOWN = 200
+
+
+@singledispatch
+def render(answer: Answer, locale: str) -> str:
+    """The answer itself. Raises TypeError for a kind that has no renderer: that is a bug."""
+    raise TypeError(type(answer).__name__)
+
+
+@render.register
+def _(answer: Bars, locale: str) -> str:
+    """Verdict, a bar for each label, and a sentence that says what the numbers mean."""
+    if not answer.scores:
+        return f'<p class="lead-text">{_say("answers.no_label", locale)}</p>'
+    top, score = answer.scores[0]
+    verdict = (
+        f'<div class="verdict verdict-line"><span>{html.escape(top)}</span><span>{_score(answer, score)}</span></div>'
+    )
+    widest = max((abs(value) for _, value in answer.scores), default=1) or 1
+    whole = 1.0 if _are_shares(answer) else widest
+    bars = [
+        _bar(name, value / whole, _score(answer, value), place == 0)
+        for place, (name, value) in enumerate(answer.scores)
+    ]
+    more = ""
+    if len(bars) > BARS_SHOWN:
+        rest = _say("answers.more_labels", locale, count=len(bars) - BARS_SHOWN)
+        more = f'<details><summary>{rest}</summary><div class="label-bars">{"".join(bars[BARS_SHOWN:])}</div></details>'
+    sentence = f'<p class="answer-sentence">{_bars_sentence(answer, locale)}</p>'
+    return f'{verdict}<div class="label-bars">{"".join(bars[:BARS_SHOWN])}</div>{more}{sentence}'
+
+
+@render.register
+def _(answer: Text, locale: str) -> str:
+    """What was written, with a caret as long as it is being written."""
+    caret = "" if answer.finished else '<span class="caret" aria-hidden="true"></span>'
+    return f'<div class="written" dir="auto">{html.escape(answer.text)}{caret}</div>'
+
+
+@render.register
+def _(answer: Table, locale: str) -> str:
+    """The first rows in the one table."""
+    numbers = [
+        column
+        for column in range(len(answer.columns))
+        if any(isinstance(row[column], (int, float)) for row in answer.rows[:ROWS_SHOWN])
+    ]
+    rows = [[_cell(value) for value in row] for row in answer.rows[:ROWS_SHOWN]]
+    heads = [column_title(name, locale) for name in answer.columns]
+    note = ""
+    if len(answer.rows) > ROWS_SHOWN:
+        shown, total = f"{ROWS_SHOWN:,}", f"{len(answer.rows):,}"
+        note = f'<p class="caption">{_say("answers.rows_shown", locale, shown=shown, total=total)}</p>'
+    return table(heads, rows, numbers, "answer-table") + note
+
+
+def continued(prompt: str, answer: Text, locale: str) -> str:
+    """A text that a model went on with: what the person wrote, then what the model added."""
+    whole = render(answer, locale)
+    begun = f'<span class="begun">{html.escape(prompt)}</span>'
+    return whole.replace('dir="auto">', f'dir="auto">{begun}', 1)
+
+
+def column_title(name: str, locale: str) -> str:
+    """A column of a batch answer in the visitor's language; `score_LABEL` is the score of a label."""
+    if name.startswith("score_"):
+        return say("answers.column.score_of", locale, label=name.removeprefix("score_"))
+    key = f"answers.column.{name}"
+    return say(key, locale) if key in catalogue("en") else name
+
+
+def footing(reply: Reply, locale: str) -> str:
+    """The line under an answer: time, device, tokens, speed, why it ended."""
+    parts = [_time(reply.seconds, locale), reply.device.upper()]
+    answer = reply.answer
+    if isinstance(answer, Bars) and answer.tokens:
+        parts.append(say("answers.tokens", locale, count=f"{answer.tokens:,}"))
+    if isinstance(answer, Text) and answer.tokens:
+        speed = f"{answer.tokens / max(reply.seconds, 1e-3):.1f}"
+        parts += [say("answers.tokens", locale, count=f"{answer.tokens:,}"), say("answers.speed", locale, speed=speed)]
+        if answer.stopped_by:
+            parts.append(say(f"tasks.stopped_by.{answer.stopped_by}", locale))
+    if isinstance(answer, Table):
+        parts.append(say("answers.rows", locale, count=f"{len(answer.rows):,}"))
+    return f'<div class="answer-foot">{"".join(f"<span>{html.escape(part)}</span>" for part in parts)}</div>'
+
+
+def waiting(news: Loading | Counted | None, title: str, locale: str) -> str:
+    """What happens before there is an answer: a thin bar with its true share, and a sentence with the size."""
+    share: float | None = None
+    if isinstance(news, Counted):
+        share = news.done / max(news.total, 1)
+        left = news.seconds / news.done * (news.total - news.done) if news.done else 0.0
+        key = "answers.counted_left" if left > 2 else "answers.counted"
+        sentence = say(key, locale, done=f"{news.done:,}", total=f"{news.total:,}", left=duration(left, locale))
+    else:
+        phase = news.phase if news else "start"
+        if news and news.total:
+            share = news.done / news.total
+            done, total = f"{news.done / 1e6:,.0f}", f"{news.total / 1e6:,.0f}"
+            sentence = say(f"answers.{phase}", locale, title=title, done=done, total=total)
+        else:
+            sentence = say(f"answers.{phase}.begins", locale, title=title)
+    inner = '<i class="unknown"></i>' if share is None else f'<i style="width:{min(share, 1):.1%}"></i>'
+    return f'<div class="waiting" role="status"><div class="thin-bar">{inner}</div><p>{html.escape(sentence)}</p></div>'
+
+
+def inside(steps: Sequence[Step], locale: str) -> str:
+    """The steps of a pipeline side by side, numbered, each with its values, its shape and its line of Python."""
+    cells = []
+    for number, step in enumerate(steps, 1):
+        lines = "".join(f"<li>{html.escape(line)}</li>" for line in step.lines)
+        shape = f'<p class="shape">{html.escape(step.shape)}</p>' if step.shape else ""
+        code = f"<code>{html.escape(step.code)}</code>" if step.code else ""
+        title, meaning = _say(f"tasks.step.{step.key}", locale), _optional(f"tasks.step.{step.key}.help", locale)
+        cells.append(f"<section><h4>{number} {title}</h4><p>{meaning}</p><ul>{lines}</ul>{shape}{code}</section>")
+    return f'<div class="inside">{"".join(cells)}</div>'
+
+
+def _say(key: str, locale: str, **values: object) -> str:
+    return html.escape(say(key, locale, **values))
+
+
+def _optional(key: str, locale: str) -> str:
+    return _say(key, locale) if key in catalogue("en") else ""
+
+
+def _time(seconds: float, locale: str) -> str:
+    if seconds < 1:
+        return say("answers.milliseconds", locale, count=round(seconds * 1000))
+    return say("answers.seconds", locale, count=f"{seconds:.1f}") if seconds < 60 else duration(seconds, locale)
+
+
+def _are_shares(answer: Bars) -> bool:
+    return all(-1e-6 <= value <= 1 + 1e-6 for _, value in answer.scores)
+
+
+def _score(answer: Bars, value: float) -> str:
+    """A share as percent, any other number with four digits. Never 100.0% for what is not certain."""
+    if not _are_shares(answer):
+        return f"{value:.4g}"
+    shown = f"{value:.1%}"
+    return ">99.9%" if shown == "100.0%" and value < 1 else shown
+
+
+def _bar(name: str, share: float, score: str, first: bool) -> str:
+    label = html.escape(name, quote=True)
+    return (
+        f'<div class="label-bar{" first" if first else ""}"><span title="{label}">{label}</span>'
+        f'<span class="bar" aria-hidden="true"><i style="width:{max(0.0, min(1.0, share)):.1%}"></i></span>'
+        f"<b>{html.escape(score)}</b></div>"
+    )
+
+
+def _bars_sentence(answer: Bars, locale: str) -> str:
+    """What the numbers mean, in words; then what was not read."""
+    top, score = answer.scores[0]
+    label = f"<b>{html.escape(top)}</b>"
+    count = len(answer.scores)
+    if not _are_shares(answer) or count == 1:
+        words = _say("answers.one_number", locale)
+    elif not answer.exclusive:
+        above = sum(value >= 0.5 for _, value in answer.scores)
+        words = _say("answers.each_alone", locale, above=above, count=count)
+    else:
+        # Halfway up to what a guess would give, the model is not sure of it.
+        key = "answers.unsure" if score < (1 + 2 / count) / 3 else "answers.sure"
+        words = _say(key, locale, points=round(score * 100), label="\0").replace("\0", label) + " "
+        words += _say("answers.only_two" if count == 2 else "answers.only_these", locale, count=count)
+    if answer.tokens_read < answer.tokens:
+        words += " " + _say("tasks.truncated", locale, read=f"{answer.tokens_read:,}", tokens=f"{answer.tokens:,}")
+    return words
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    text = str(value)
+    return html.escape(text if len(text) <= 300 else text[:300] + " …")

@@ -1,0 +1,1 @@
+"""Parts of the playground tab: the task's form, answering one text, answering many."""

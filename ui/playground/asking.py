@@ -1,0 +1,190 @@
+"""Running one text: from the widgets to the answer card, with loading, streaming, stopping and errors in between."""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import gradio as gr
+
+from backend import answering
+from backend.answering import Reply
+from backend.errors import UserError
+from backend.tasks import all_tasks
+from backend.tasks.base import Task, Text
+from ui import answers, pickers
+from ui.errors import error_card
+from ui.playground.form import Form, parse
+from ui.playground.parts import PlaygroundTab
+from ui.text import say
+from ui.visitor import Services, locale_of
+
+Updates = dict[Any, Any]
+"""Widget to its new value, as handlers with many outputs yield them."""
+WAITERS = 16
+"""How many visitors may stand in a lane's queue at once; the lanes themselves are in backend.answering."""
+
+
+class Stops:
+    """The stop events of the pages that have something running, by page."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, threading.Event] = {}
+
+    def begin(self, request: gr.Request) -> threading.Event:
+        """A new event for this page; what it still has running is told to stop."""
+        self.stop(request)
+        event = threading.Event()
+        self._events[request.session_hash or ""] = event
+        return event
+
+    def stop(self, request: gr.Request) -> None:
+        """Set the page's event."""
+        if event := self._events.pop(request.session_hash or "", None):
+            event.set()
+
+
+def asker(
+    tab: PlaygroundTab, services: Services, stops: Stops, task: Task, form: Form
+) -> Callable[..., Iterator[Updates]]:
+    """The handler of Run for one task's form. It takes all widgets by name and yields updates."""
+    chat_input = next((one.name for one in task.inputs if one.kind == "chat"), None)
+
+    def run(request: gr.Request, **given: Any) -> Iterator[Updates]:
+        locale = locale_of(request)
+        stop = stops.begin(request)
+        history = plain_messages(given["chat"]) if chat_input else []
+        yield _busy(tab, task, locale)
+        try:
+            values, params = parse(task, given)
+            workspace, ref = services.workspace(request), chosen_ref(services, given["model"])
+            facts = services.shelf.facts(workspace, ref)
+            said = values[chat_input] or "" if chat_input else ""
+            talk = chat_input is not None and bool(said.strip()) and task.converses(facts, params)
+            if chat_input and talk:
+                values[chat_input] = [*history, {"role": "user", "content": said}]
+            reply: Reply | None = None
+            with_steps = bool(given["inside_open"])
+            for news in answering.ask(services.shelf, workspace, task, ref, values, params, stop, with_steps):
+                if not isinstance(news, Reply):
+                    yield {tab.waiting: answers.waiting(news, facts.title, locale)}  # type: ignore[arg-type]
+                    continue
+                reply = news
+                shown = (
+                    _talk(tab, values[chat_input], reply) if chat_input and talk else _said(tab, said, reply, locale)
+                )
+                yield shown | {tab.waiting: "", tab.foot: answers.footing(reply, locale) if reply.finished else ""}
+        except Exception as error:  # noqa: BLE001 - an error stands where the answer would stand; error_card logs ours
+            yield _idle(tab, locale) | _failed(tab, services, request, task, given["model"], error, locale)
+            return
+        done = _idle(tab, locale)
+        if reply is not None:
+            source = reply.facts.ref.removeprefix("hub:") if reply.facts.ref.startswith("hub:") else reply.facts.path
+            inside = answers.inside(reply.steps, locale) if with_steps else ""
+            done |= {
+                tab.code: task.snippet(str(source), values, params),
+                tab.asked: (task.name, ref, values, params),
+                tab.inside: inside,
+            }
+            if chat_input and talk:
+                done |= {form.inputs[chat_input]: "", tab.new_chat: gr.Button(visible=True)}
+        yield done
+
+    return run
+
+
+def chosen_ref(services: Services, chosen: str | None) -> str:
+    """What is in the model box, as a ref. Raises UserError for nothing, or for what cannot be one."""
+    if not chosen or not chosen.strip():
+        raise UserError("playground.no_model")
+    return services.shelf.parse(chosen)
+
+
+def plain_messages(history: Any) -> list[dict[str, str]]:
+    """A Chatbot's value as role and plain text, as tasks and templates take it."""
+    messages = []
+    for message in history or []:
+        content = message["content"]
+        if not isinstance(content, str):
+            content = "".join(part if isinstance(part, str) else str(part.get("text", "")) for part in content)
+        messages.append({"role": str(message["role"]), "content": content})
+    return messages
+
+
+def nothing_fits(locale: str) -> str:
+    """What the card says when no model here does the task."""
+    what, todo = say("playground.nothing_fits", locale), say("playground.nothing_fits.todo", locale)
+    return f'<p class="lead-text">{html.escape(what)}</p><p class="muted">{html.escape(todo)}</p>'
+
+
+def resting(key: str, locale: str) -> str:
+    """What the card says before the first answer."""
+    return f'<p class="lead-text muted">{html.escape(say(key, locale))}</p>'
+
+
+def inside_of(services: Services, asked: tuple[str, str, Mapping[str, Any], Any] | None, request: gr.Request) -> str:
+    """The steps of the last answer, computed when the fold is opened."""
+    locale = locale_of(request)
+    if asked is None:
+        return resting("playground.inside.empty", locale)
+    name, ref, values, params = asked
+    try:
+        steps = answering.inside(services.shelf, services.workspace(request), all_tasks()[name], ref, values, params)
+    except Exception as error:  # noqa: BLE001 - as above
+        return error_card(error, locale)
+    return answers.inside(steps, locale)
+
+
+def _busy(tab: PlaygroundTab, task: Task, locale: str) -> Updates:
+    return {
+        tab.run: gr.Button(say("playground.running", locale), interactive=False),
+        tab.stop: gr.Button(say("playground.stop", locale), interactive=True, visible=task.streams),
+        tab.waiting: answers.waiting(None, "", locale),
+        tab.instead: gr.Button(visible=False),
+        tab.go_train: gr.Button(visible=False),
+    }
+
+
+def _idle(tab: PlaygroundTab, locale: str) -> Updates:
+    return {
+        tab.run: gr.Button(say("playground.run", locale), interactive=True),
+        tab.stop: gr.Button(visible=False),
+        tab.waiting: "",
+    }
+
+
+def _talk(tab: PlaygroundTab, messages: list[dict[str, str]], reply: Reply) -> Updates:
+    text = reply.answer.text if isinstance(reply.answer, Text) else ""
+    said = [*messages, {"role": "assistant", "content": text or "…"}]
+    return {tab.chat: gr.Chatbot(said, visible=True), tab.answer: gr.HTML("", visible=False)}
+
+
+def _said(tab: PlaygroundTab, prompt: str, reply: Reply, locale: str) -> Updates:
+    answer = reply.answer
+    shown = answers.continued(prompt, answer, locale) if isinstance(answer, Text) else answers.render(answer, locale)
+    return {tab.answer: gr.HTML(shown, visible=True), tab.chat: gr.Chatbot(visible=False)}
+
+
+def _failed(
+    tab: PlaygroundTab,
+    services: Services,
+    request: gr.Request,
+    task: Task,
+    chosen: str | None,
+    error: Exception,
+    locale: str,
+) -> Updates:
+    """The error in the card, that the text is kept, and a model that is here where it is the model that failed."""
+    card = error_card(error, locale) + f'<p class="caption">{html.escape(say("playground.kept", locale))}</p>'
+    updates: Updates = {tab.answer: gr.HTML(card, visible=True), tab.foot: ""}
+    if isinstance(error, UserError) and error.key.startswith(("models.", "starter.", "playground.no_model")):
+        fitting = pickers.fitting_models(services, request, task.name)
+        other = next((facts for facts in fitting if facts.ref != chosen), None)
+        if other is not None:
+            title = pickers.model_title(other, locale)
+            updates[tab.instead] = gr.Button(say("playground.instead", locale, title=title), visible=True)
+        elif not fitting:
+            updates[tab.go_train] = gr.Button(visible=True)
+    return updates

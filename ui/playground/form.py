@@ -1,0 +1,126 @@
+"""A task's form, drawn from its dataclass: the widgets, and from their values the dataclass again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
+from typing import Any
+
+import gradio as gr
+
+from backend.tasks.base import Task
+from backend.texts import catalogue
+from ui.text import i18n
+
+# A slider with more places than this cannot be set by hand.
+_SLIDER_PLACES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was drawn for one task."""
+
+    inputs: dict[str, gr.Textbox]
+    """By Input.name."""
+    params: dict[str, gr.components.FormComponent]
+    """By field of the task's dataclass."""
+    examples: gr.Dataset
+
+    def by_name(self) -> dict[str, gr.blocks.Block]:
+        """All widgets, as inputs_kwargs takes them: `inputs.text`, `params.top_k`."""
+        named: dict[str, gr.blocks.Block] = {f"inputs.{name}": widget for name, widget in self.inputs.items()}
+        return named | {f"params.{name}": widget for name, widget in self.params.items()}
+
+
+def draw(task: Task, kept: Mapping[str, Any], locale: str) -> Form:
+    """Inputs, examples and a fold with the parameters. kept: values by the names of Form.by_name."""
+    inputs = {one.name: _input(task, one.name, one.lines, kept) for one in task.inputs}
+    own = [example for example in task.examples if example.language == locale]
+    others = [example for example in task.examples if example.language != locale]
+    shown = [*own, *others[: 0 if own else 3]]
+    examples = gr.Dataset(
+        label=i18n("playground.examples"),
+        components=[gr.Textbox(render=False) for _ in task.inputs],
+        samples=[[example.values[one.name] for one in task.inputs] for example in shown],
+        sample_labels=[_short(example.values[task.inputs[0].name]) for example in shown],
+        elem_classes="pills",
+        visible=bool(shown),
+    )
+    with gr.Accordion(i18n("playground.settings"), open=False, elem_classes="fold", elem_id="playground-settings"):
+        params = {one.name: _param(task, one, kept) for one in fields(task.params)}
+    return Form(inputs, params, examples)
+
+
+def parse(task: Task, given: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """(values by input, the task's dataclass) of what the widgets hold. Raises UserError for what that refuses."""
+    values = {one.name: given.get(f"inputs.{one.name}") for one in task.inputs}
+    settings = {one.name: _typed(one, given[f"params.{one.name}"]) for one in fields(task.params)}
+    return values, task.params(**settings)
+
+
+def _input(task: Task, name: str, lines: int, kept: Mapping[str, Any]) -> gr.Textbox:
+    key = f"tasks.{task.name}.{name}"
+    return gr.Textbox(
+        kept.get(f"inputs.{name}", ""),
+        label=i18n(key),
+        placeholder=_optional(f"{key}.placeholder"),
+        lines=lines,
+        max_lines=14,
+        interactive=True,
+        key=f"{task.name}.{name}",
+        preserved_by_key="value",
+        elem_id=f"playground-{name}",
+    )
+
+
+def _param(task: Task, one: Field[Any], kept: Mapping[str, Any]) -> gr.components.FormComponent:
+    """The widget that fits a field's type and limits."""
+    key = f"tasks.{task.name}.{one.name}"
+    common: dict[str, Any] = {
+        "label": i18n(key),
+        "info": i18n(f"{key}.help"),
+        "interactive": True,
+        "key": f"{task.name}.{one.name}",
+        "preserved_by_key": "value",
+    }
+    value = kept.get(f"params.{one.name}", one.default)
+    limits = one.metadata
+    low, high, step = limits["minimum"], limits["maximum"], limits["step"]
+    if limits["choices"]:
+        choices = [(_optional(f"{key}.{choice}") or choice, choice) for choice in limits["choices"]]
+        return gr.Dropdown(choices, value=value, filterable=False, **common)
+    if isinstance(one.default, bool):
+        return gr.Checkbox(value, **common)
+    if isinstance(one.default, str):
+        return gr.Textbox(value, lines=1, max_lines=6, **common)
+    if None in (low, high) or limits["optional"] or (high - low) / (step or 1) > _SLIDER_PLACES:
+        return gr.Number(value, precision=0 if _whole(one) else None, **common)
+    return gr.Slider(low, high, value, step=step, **common)
+
+
+def _typed(one: Field[Any], value: Any) -> Any:
+    """A slider or number box gives 50.0 for 50, and text boxes give '' for nothing."""
+    if value in ("", None) and one.metadata["optional"]:
+        return None
+    if _whole(one) and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return "" if value is None and isinstance(one.default, str) else value
+
+
+def _whole(one: Field[Any]) -> bool:
+    if isinstance(one.default, bool) or one.metadata["choices"]:
+        return False
+    return isinstance(one.default, int) or (one.default is None and one.metadata["step"] == 1)
+
+
+def _optional(key: str) -> Any:
+    return i18n(key) if key in catalogue("en") else None
+
+
+def _short(text: str, most: int = 46) -> str:
+    """A text cut at a word for a pill."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    cut = line[:most]
+    return (cut.rsplit(" ", 1)[0] if " " in cut[most // 2 :] else cut).rstrip(" ,.;:，。、") + " …"

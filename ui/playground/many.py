@@ -1,0 +1,128 @@
+"""Running many texts: typed one a line or from a file; a table with a file to download comes out."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from backend import answering
+from backend.answering import Reply
+from backend.errors import UserError
+from backend.models import ModelFacts
+from backend.tasks.base import Table, Task
+from backend.texts_in_file import columns_of, texts_of
+from ui import answers
+from ui.errors import error_card, shown
+from ui.playground.asking import WAITERS, Stops, Updates, chosen_ref
+from ui.playground.form import parse
+from ui.playground.parts import ManyParts
+from ui.text import say
+from ui.visitor import Services, locale_of
+
+MOST_TEXTS = 20_000
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def wire(many: ManyParts, stops: Stops) -> None:
+    """Connect what does not depend on the task."""
+
+    def look_into(file: str | None, request: gr.Request) -> tuple[gr.Dropdown, str]:
+        if not file:
+            return gr.Dropdown([], value=None, visible=False), ""
+        try:
+            columns, guess = columns_of(Path(file))
+        except Exception as error:  # noqa: BLE001 - stands where the answers would stand; error_card logs ours
+            return gr.Dropdown([], value=None, visible=False), error_card(error, locale_of(request))
+        return gr.Dropdown(columns, value=guess, visible=bool(columns)), ""
+
+    def stop_many(request: gr.Request) -> gr.Button:
+        stops.stop(request)
+        return gr.Button(say("playground.stopping", locale_of(request)), interactive=False)
+
+    many.file.change(shown(look_into), many.file, [many.column, many.table], **_QUIET)
+    many.stop.click(shown(stop_many), None, many.stop, queue=False, **_QUIET)
+
+
+def wire_form(
+    many: ManyParts,
+    model: gr.Dropdown,
+    services: Services,
+    stops: Stops,
+    task: Task,
+    widgets: Mapping[str, gr.blocks.Block],
+) -> None:
+    """Connect what reads the task's own widgets."""
+
+    def run_many(request: gr.Request, **given: Any) -> Iterator[Updates]:
+        locale = locale_of(request)
+        stop = stops.begin(request)
+        yield {
+            many.run: gr.Button(say("playground.running", locale), interactive=False),
+            many.stop: gr.Button(say("playground.stop", locale), interactive=True, visible=True),
+            many.download: gr.DownloadButton(visible=False),
+            many.waiting: answers.waiting(None, "", locale),
+        }
+        idle: Updates = {
+            many.run: gr.Button(say("playground.many.run", locale), interactive=True),
+            many.stop: gr.Button(visible=False),
+            many.waiting: "",
+        }
+        try:
+            _, params = parse(task, given)
+            texts = _texts(given)
+            workspace, ref = services.workspace(request), chosen_ref(services, given["model"])
+            facts: ModelFacts = services.shelf.facts(workspace, ref)
+            for news in answering.ask_many(services.shelf, workspace, task, ref, texts, params, stop):
+                if isinstance(news, Reply):
+                    assert isinstance(news.answer, Table)
+                    table = answers.render(news.answer, locale) + answers.footing(news, locale)
+                    file = write_csv(news.answer)
+                    idle |= {many.table: table, many.download: gr.DownloadButton(value=str(file), visible=True)}
+                else:
+                    yield {many.waiting: answers.waiting(news, facts.title, locale)}
+        except Exception as error:  # noqa: BLE001 - as above
+            idle[many.table] = error_card(error, locale)
+        yield idle
+
+    many.run.click(
+        shown(run_many),
+        inputs_kwargs={**widgets, "model": model, "texts": many.texts, "file": many.file, "column": many.column},
+        outputs=[many.run, many.stop, many.download, many.waiting, many.table],
+        concurrency_id=f"ask-{task.lane}",
+        concurrency_limit=WAITERS,
+        **_QUIET,
+    )
+
+
+def _texts(given: Mapping[str, Any]) -> list[str]:
+    """The file's texts, else the lines that were typed. Raises UserError for none, and for too many."""
+    if given["file"]:
+        texts = texts_of(Path(given["file"]), given["column"])
+    else:
+        texts = [line.strip() for line in (given["texts"] or "").splitlines() if line.strip()]
+    if not any(text.strip() for text in texts):
+        raise UserError("playground.no_texts")
+    if len(texts) > MOST_TEXTS:
+        raise UserError("playground.too_many_texts", count=f"{len(texts):,}", limit=f"{MOST_TEXTS:,}")
+    return texts
+
+
+def write_csv(table: Table) -> Path:
+    """A CSV that spreadsheets open as UTF-8 (it begins with a BOM), in Gradio's temporary folder."""
+    folder = Path(tempfile.mkdtemp(prefix="answers-"))
+    path = folder / "answers.csv"
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.columns)
+        # A text that begins like a formula must not become one.
+        writer.writerows([[_harmless(value) for value in row] for row in table.rows])
+    return path
+
+
+def _harmless(value: object) -> object:
+    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value

@@ -1,0 +1,163 @@
+"""The widgets of the playground tab, and where they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from backend.tasks import all_tasks
+from ui.text import i18n
+
+
+@dataclass(frozen=True, slots=True)
+class ManyParts:
+    """The fold that runs many texts."""
+
+    texts: gr.Textbox
+    file: gr.File
+    column: gr.Dropdown
+    run: gr.Button
+    stop: gr.Button
+    waiting: gr.HTML
+    table: gr.HTML
+    download: gr.DownloadButton
+
+
+@dataclass(frozen=True, slots=True)
+class PlaygroundTab:
+    """Widgets of the tab. What depends on the task is drawn inside `place`, from `form`."""
+
+    wanted_model: gr.State
+    """{"ref", "at"}: another tab wants this model tried."""
+    go_train: gr.Button
+    """Shown when no model fits; the shell leads to the Fine-tune tab."""
+    rail: gr.Radio
+    model: gr.Dropdown
+    place: gr.Column
+    run: gr.Button
+    stop: gr.Button
+    waiting: gr.HTML
+    answer: gr.HTML
+    chat: gr.Chatbot
+    foot: gr.HTML
+    instead: gr.Button
+    new_chat: gr.Button
+    inside_fold: gr.Accordion
+    inside: gr.HTML
+    code: gr.Code
+    many: ManyParts
+    form: gr.State
+    """{"task", "kept": {task: {widget: value}}, "models": {task: ref}, "at"}: draws the form on its .change."""
+    asked: gr.State
+    """(task, ref, values, params) of the last answer, for "behind the pipeline"."""
+    inside_open: gr.State
+
+
+def build() -> PlaygroundTab:
+    """Rail, question and answer side by side, folds below."""
+    wanted_model, form, asked, inside_open = gr.State(None), gr.State(None), gr.State(None), gr.State(False)
+    with gr.Row(elem_classes="playground-page"):
+        with gr.Column(elem_classes="playground-rail", min_width=0):
+            rail = gr.Radio(
+                [(i18n(f"tasks.{name}"), name) for name in all_tasks()],
+                label=i18n("playground.task"),
+                interactive=True,
+                elem_classes="rail",
+                elem_id="playground-task",
+            )
+        with gr.Column(elem_classes="playground-main", min_width=0):
+            with gr.Row(equal_height=True, elem_classes="playground-pair"):
+                with gr.Column(elem_classes="playground-question", min_width=280):
+                    model = gr.Dropdown(
+                        [],
+                        label=i18n("playground.model"),
+                        info=i18n("playground.model.help"),
+                        allow_custom_value=True,
+                        interactive=True,
+                        elem_id="playground-model",
+                    )
+                    place = gr.Column(elem_classes="playground-form", min_width=0)
+                    with gr.Row(elem_classes="playground-actions"):
+                        run = gr.Button(i18n("playground.run"), variant="primary", elem_id="playground-run", scale=3)
+                        stop = gr.Button(i18n("playground.stop"), visible=False, elem_id="playground-stop", scale=1)
+                with gr.Column(elem_classes="card answer-card", min_width=280):
+                    gr.Markdown(i18n("playground.answer"), elem_classes="caption")
+                    waiting = gr.HTML(apply_default_css=False, elem_id="playground-waiting")
+                    answer = gr.HTML(apply_default_css=False, elem_id="playground-answer", elem_classes="answer")
+                    chat = _chat()
+                    with gr.Row(elem_classes="answer-buttons"):
+                        instead = gr.Button(visible=False, elem_id="playground-instead")
+                        go_train = gr.Button(i18n("playground.go_train"), visible=False, elem_id="go-train")
+                        new_chat = gr.Button(i18n("playground.new_chat"), visible=False, size="sm", elem_id="new-chat")
+                    foot = gr.HTML(apply_default_css=False, elem_id="playground-foot")
+            with gr.Column(elem_classes="folds"):
+                with gr.Accordion(i18n("playground.inside"), open=False, elem_classes="fold") as inside_fold:
+                    inside = gr.HTML(apply_default_css=False, elem_id="playground-inside")
+                many = _many()
+                with gr.Accordion(i18n("playground.code"), open=False, elem_classes="fold"):
+                    code = gr.Code(
+                        language="python",
+                        show_label=False,
+                        label=i18n("playground.code.label"),
+                        interactive=False,
+                        elem_id="playground-code",
+                    )
+    return PlaygroundTab(
+        wanted_model=wanted_model, go_train=go_train, rail=rail, model=model, place=place, run=run, stop=stop,
+        waiting=waiting, answer=answer, chat=chat, foot=foot, instead=instead, new_chat=new_chat,
+        inside_fold=inside_fold, inside=inside, code=code, many=many, form=form, asked=asked, inside_open=inside_open,
+    )  # fmt: skip
+
+
+def _chat() -> gr.Chatbot:
+    return gr.Chatbot(
+        label=i18n("playground.chat"),
+        show_label=False,
+        visible=False,
+        height=360,
+        layout="bubble",
+        buttons=["copy"],
+        placeholder=i18n("playground.chat.empty"),
+        feedback_options=None,
+        elem_id="playground-chat",
+    )
+
+
+def _many() -> ManyParts:
+    with gr.Accordion(i18n("playground.many"), open=False, elem_classes="fold", elem_id="playground-many"):
+        with gr.Row(equal_height=True):
+            texts = gr.Textbox(
+                label=i18n("playground.many.texts"),
+                info=i18n("playground.many.texts.help"),
+                placeholder=i18n("playground.many.texts.placeholder"),
+                lines=5,
+                max_lines=12,
+                interactive=True,
+                elem_id="many-texts",
+            )
+            with gr.Column(min_width=240):
+                file = gr.File(
+                    label=i18n("playground.many.file"),
+                    file_types=["text", ".csv", ".tsv", ".json", ".jsonl", ".xlsx", ".parquet"],
+                    height=120,
+                    interactive=True,
+                    elem_id="many-file",
+                )
+                column = gr.Dropdown(
+                    [],
+                    label=i18n("playground.many.column"),
+                    info=i18n("playground.many.column.help"),
+                    visible=False,
+                    interactive=True,
+                    elem_id="many-column",
+                )
+        with gr.Row(elem_classes="many-actions"):
+            run = gr.Button(i18n("playground.many.run"), elem_id="many-run", scale=0, min_width=160)
+            stop = gr.Button(i18n("playground.stop"), visible=False, elem_id="many-stop", scale=0, min_width=120)
+            download = gr.DownloadButton(
+                i18n("playground.many.download"), visible=False, elem_id="many-download", scale=0, min_width=200
+            )
+        waiting = gr.HTML(apply_default_css=False, elem_id="many-waiting")
+        table = gr.HTML(apply_default_css=False, elem_id="many-table")
+    return ManyParts(texts, file, column, run, stop, waiting, table, download)
