@@ -1,29 +1,69 @@
-"""The finetune tab."""
+"""The Fine-tune tab: a form that starts a run, and the view of a run; one of the two is shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
+from ui import pickers
+from ui.errors import shown
+from ui.finetune import choosing, form, launching, run
 from ui.visitor import PageState, Services
 
 
 @dataclass(frozen=True, slots=True)
 class FinetuneTab:
-    """Widgets of the tab."""
+    """Widgets of the tab, and the states by which other tabs and the shell speak with it."""
 
-    started: gr.State
-    wanted_data: gr.State
-    wanted_run: gr.State
+    form: form.Form
+    run: run.RunView
     try_it: gr.Button
     try_ref: gr.State
+    """Ref of the model that Try it opens: `run:ID`, or `run:ID@last`."""
+    shown_run: gr.State
+    """run_id of the run on show; "" shows the form."""
+    started: gr.State
+    """Changes after each Start and Stop."""
+    wanted_data: gr.State
+    """{"ref", "at"}: the data set that another tab hands over."""
+    wanted_run: gr.State
+    """{"run_id", "at"}: the run that another tab wants shown; run_id "" asks for the form."""
 
 
 def build(services: Services) -> FinetuneTab:
     """Lay the tab out."""
-    return FinetuneTab(gr.State(""), gr.State(None), gr.State(None), gr.Button(), gr.State(""))
+    form_parts, run_parts = form.build(), run.build()
+    return FinetuneTab(
+        form_parts,
+        run_parts,
+        run_parts.try_it,
+        try_ref=gr.State(""),
+        shown_run=gr.State(""),
+        started=gr.State(""),
+        wanted_data=gr.State(None),
+        wanted_run=gr.State(None),
+    )
 
 
 def wire(tab: FinetuneTab, services: Services, state: PageState) -> None:
     """Connect its widgets."""
+
+    def take_data(wanted: dict[str, Any] | None, request: gr.Request) -> tuple[Any, Any]:
+        """Another tab hands a data set over: the form shows, with it chosen."""
+        if not wanted:
+            return gr.skip(), gr.skip()
+        return gr.Dropdown(choices=pickers.data_choices(services, request), value=wanted["ref"]), ""
+
+    measured = gr.State("")
+    choosing.wire(tab.form, services, state, measured)
+    launching.wire(tab.form, services, tab.shown_run, tab.started, measured)
+    run.wire(
+        tab.run, tab.form.view, tab.form.live_link, services, state,
+        tab.shown_run, tab.started, tab.wanted_run, tab.try_ref,
+    )  # fmt: skip
+    tab.wanted_data.change(
+        shown(take_data), [tab.wanted_data], [tab.form.data, tab.shown_run], show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip

@@ -1,0 +1,190 @@
+"""What the form shows about its choices, as HTML and titles: proof, findings, split, forecast, refusal."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from backend.data.query import rows
+from backend.data.version import DataVersion
+from backend.errors import UserError
+from backend.recipes.base import PRESETS, Finding
+from backend.training.spec import Forecast
+from ui import phrases
+from ui.errors import error_card
+from ui.text import say
+
+PROOF_ROWS = 3
+PROOF_LETTERS = 160
+LEVELS = {"ok": ("✓", "done"), "warning": ("!", "interrupted"), "error": ("✕", "failed")}
+VERDICTS = {"fits": "done", "tight": "interrupted", "exceeds": "failed"}
+
+
+def preset_choices(times: Mapping[str, float], locale: str) -> list[tuple[str, str]]:
+    """The presets with the time each takes, where it is known."""
+    choices = []
+    for preset in PRESETS:
+        title = phrases.phrase("preset", preset, locale)
+        if preset in times:
+            title = say("finetune.preset_time", locale, preset=title, time=phrases.about(times[preset], locale))
+        choices.append((title, preset))
+    return choices
+
+
+def settings_title(arguments: Mapping[str, Any], locale: str) -> str:
+    """The fold's title holds the values that matter most."""
+    return say(
+        "finetune.settings_title",
+        locale,
+        epochs=_number(arguments["num_train_epochs"]),
+        rate=_rate(arguments["learning_rate"]),
+        batch=_number(arguments["per_device_train_batch_size"]),
+    )
+
+
+def split_title(counts: Mapping[str, int] | None, given: bool, locale: str) -> str:
+    """The fold's title says which rows do what, in percent."""
+    total = sum(counts.values()) if counts else 0
+    if not counts or not total:
+        return say("finetune.split", locale)
+    shares = {name: f"{counts.get(name, 0) / total:.0%}" for name in ("train", "validation", "test")}
+    return say("finetune.split_given_title" if given else "finetune.split_title", locale, **shares)
+
+
+def proof(version: DataVersion, columns: Mapping[str, str], locale: str) -> str:
+    """Three rows of the chosen columns: proof that the right ones are chosen."""
+    chosen = [(role, name) for role, name in columns.items() if name and version.column(name)]
+    if not chosen:
+        return ""
+    page = rows(version, limit=PROOF_ROWS)
+    places = [page.columns.index(name) for _, name in chosen]
+    head = [name for _, name in chosen]
+    head[0] = say("finetune.proof", locale, column=head[0])
+    cells = [[html.escape(_cut(row[place])) for place in places] for row in page.rows]
+    return phrases.table(head, cells, kind="proof-table")
+
+
+def findings(found: Iterable[Finding], locale: str) -> str:
+    """Everything to know before Start, one line each, the worst first."""
+    order = list(LEVELS)[::-1]
+    lines = [_finding(one.level, say(one.key, locale, **_written(one.values)), _todo(one, locale)) for one in
+             sorted(found, key=lambda one: order.index(one.level))]  # fmt: skip
+    return f'<ul class="findings">{"".join(lines)}</ul>' if lines else ""
+
+
+def finding_error(error: UserError, locale: str) -> str:
+    """An error in the data or the split, as a finding that refuses Start."""
+    return f'<ul class="findings">{_finding("error", error.what(locale), error.todo(locale))}</ul>'
+
+
+def split_line(counts: Mapping[str, int], locale: str) -> str:
+    """How many rows are learned from, checked on and kept for the test."""
+    values = {name: f"{counts.get(name, 0):,}" for name in ("train", "validation", "test")}
+    return f'<p class="split-line">{html.escape(say("finetune.rows", locale, **values))}</p>'
+
+
+def unknown_warning(share: float, model: str, locale: str) -> str:
+    """The model does not know the language of the data."""
+    text = say("finetune.unknown", locale, share=f"{share:.0%}", model=html.escape(model))
+    return f'<ul class="findings">{_finding("warning", text, "", escaped=True)}</ul>'
+
+
+def unmeasured(locale: str) -> str:
+    """The card before a forecast."""
+    return (
+        f'<p class="caption">{html.escape(say("finetune.forecast_title", locale))}</p>'
+        f'<p class="lead-text">{html.escape(say("finetune.unmeasured", locale))}</p>'
+        f'<p class="muted">{html.escape(say("finetune.unmeasured.help", locale))}</p>'
+    )
+
+
+def measuring(locale: str) -> str:
+    """The card while a few steps are measured."""
+    return (
+        f'<p class="caption">{html.escape(say("finetune.forecast_title", locale))}</p>'
+        f'<p class="lead-text" role="status">{html.escape(say("finetune.measuring", locale))}</p>'
+        '<div class="bar busy"><i></i></div>'
+        f'<p class="muted">{html.escape(say("finetune.measuring.help", locale))}</p>'
+    )
+
+
+def forecast(found: Forecast, locale: str) -> str:
+    """The card with a forecast: time, memory, disk, verdict, score to beat."""
+    low, high = phrases.about(found.seconds_low, locale), phrases.about(found.seconds_high, locale)
+    about = say("finetune.about", locale, time=phrases.about(found.seconds, locale))
+    between = say("finetune.between", locale, low=low, high=high, count=found.measured_batches)
+    parts = [
+        f'<p class="caption">{html.escape(say("finetune.forecast_title", locale))}</p>',
+        f'<p class="verdict">{html.escape(about)}</p>',
+        f'<p class="muted">{html.escape(between)}</p>',
+        _meter(say("finetune.memory", locale), found.memory_mib, found.memory_available_mib),
+        _meter(say("finetune.disk", locale), found.disk_mib, found.disk_available_mib),
+        _verdict(found, locale),
+    ]
+    if found.baseline_label:
+        score = say("finetune.to_beat", locale, score=f"{found.baseline_value:.0%}", label=found.baseline_label)
+        parts.append(f'<p class="split-line">{html.escape(score)}</p>')
+    if found.truncated_share >= 0.005:
+        cut = say("finetune.truncated", locale, share=f"{found.truncated_share:.0%}")
+        parts.append(f'<p class="split-line">{html.escape(cut)}</p>')
+    return "".join(parts)
+
+
+def refusal(error: UserError, locale: str) -> str:
+    """The card when nothing can start: what is wrong, and that all that was entered is still there."""
+    return error_card(error, locale) + f'<p class="split-line">{html.escape(say("finetune.kept", locale))}</p>'
+
+
+def _meter(name: str, used: float, there: float) -> str:
+    share = used / there if there else 1.0
+    numbers = f"<b>{phrases.gigabytes(used)}</b> / {phrases.gigabytes(there)} GB"
+    over = " over" if share > 1 else ""
+    words = f"<div><span>{html.escape(name)}</span><span>{numbers}</span></div>"
+    return f'<div class="meter{over}">{words}{phrases.bar(share, name)}</div>'
+
+
+def _verdict(found: Forecast, locale: str) -> str:
+    glyph = {"fits": "✓", "tight": "!", "exceeds": "✕"}[found.verdict]
+    word = html.escape(say(f"finetune.verdict.{found.verdict}", locale))
+    return f'<p><span class="chip chip-{VERDICTS[found.verdict]}"><i aria-hidden="true">{glyph}</i> {word}</span></p>'
+
+
+def _finding(level: str, text: str, todo: str, escaped: bool = False) -> str:
+    glyph, look = LEVELS[level]
+    words = text if escaped else html.escape(text)
+    rest = f' <span class="muted">{html.escape(todo)}</span>' if todo else ""
+    mark = f'<i class="chip chip-{look}" aria-hidden="true">{glyph}</i>'
+    return f'<li class="finding-{level}">{mark}<span>{words}{rest}</span></li>'
+
+
+def _todo(finding: Finding, locale: str) -> str:
+    from backend.texts import catalogue
+
+    key = f"{finding.key}.todo"
+    return say(key, locale, **_written(finding.values)) if key in catalogue("en") else ""
+
+
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a finding as a person reads them: shares in percent, thousands apart."""
+    return {
+        name: f"{value:.0%}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+        for name, value in values.items()
+    }
+
+
+def _cut(value: Any) -> str:
+    text = "" if value is None else " ".join(str(value).split())
+    return text if len(text) <= PROOF_LETTERS else text[:PROOF_LETTERS] + "…"
+
+
+def _number(value: Any) -> str:
+    return "–" if value is None else f"{value:g}"
+
+
+def _rate(value: Any) -> str:
+    """A learning rate as people write it: 2e-5."""
+    if not isinstance(value, (int, float)) or not value:
+        return _number(value)
+    digits, _, power = f"{value:.1e}".partition("e")
+    return f"{digits.removesuffix('.0')}e{int(power)}"

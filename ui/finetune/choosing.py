@@ -1,0 +1,192 @@
+"""What follows from a choice in the form: columns, proof, findings, the fitting model, a preset's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from backend.training.suggest import suggest_model
+
+from backend.data.library import open_data
+from backend.errors import UserError
+from backend.recipes import all_recipes
+from backend.recipes.base import TrainArguments
+from ui import pickers
+from ui.errors import shown
+from ui.finetune import cards
+from ui.finetune.filled import SPLIT, Filled, plain_arguments, run_name
+from ui.finetune.form import Form
+from ui.text import say
+from ui.visitor import PageState, Services, locale_of
+
+# Above this share of tokens that a tokenizer does not know, another model is offered.
+UNKNOWN_LIMIT = 0.05
+Updates = dict[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Choosing:
+    """The handlers, and the two things they remember between choices."""
+
+    form: Form
+    services: Services
+    filled: gr.State
+    """The arguments that a preset filled in: as long as they stand, another model or data set may refill them."""
+    suggested: gr.State
+    """Ref of the model that fits the language of the data."""
+    measured: gr.State
+    """What the forecast on show was made for (Filled.costs)."""
+
+    def fill(self, data: str | None, model: str | None, request: gr.Request) -> Updates:
+        """A page was opened: what data sets and models there are, the first of each chosen; titles in its language."""
+        locale = locale_of(request)
+        return {
+            self.form.data: self._offer(pickers.data_choices(self.services, request), data),
+            self.form.model: self._offer(pickers.model_choices(self.services, request), model),
+            self.form.preset: gr.Radio(choices=cards.preset_choices({}, locale)),
+            self.form.settings_fold: gr.Accordion(
+                label=cards.settings_title(plain_arguments(TrainArguments()), locale)
+            ),
+            self.form.card: cards.unmeasured(locale),
+        }
+
+    def refresh_data(self, data: str | None, request: gr.Request) -> Any:
+        """The data sets there are now."""
+        return self._offer(pickers.data_choices(self.services, request), data)
+
+    def refresh_models(self, model: str | None, request: gr.Request) -> Any:
+        """The models there are now."""
+        return self._offer(pickers.model_choices(self.services, request), model)
+
+    def guess(self, data: str | None, recipe_name: str, request: gr.Request) -> Updates:
+        """Data was chosen: its columns, which of them plays which role, a name for the run."""
+        if not data:
+            return {self.form.data: gr.skip()}
+        recipe = all_recipes()[recipe_name]
+        version = open_data(self.services.workspace(request), data)
+        guessed = recipe.guess_columns(version)
+        names = [column.name for column in version.columns]
+        roles = {role.name for role in recipe.roles}
+        return {
+            widget: gr.Dropdown(choices=names, value=guessed.get(role), visible=role in roles)
+            for role, widget in self.form.columns.items()
+        }
+
+    def suggest(self, request: gr.Request, **values: Any) -> Updates:
+        """The model that fits the language of the data."""
+        form = Filled.of(self.services, request, values)
+        if not form.has_data:
+            return {self.form.model: gr.skip()}
+        ref = suggest_model(self.services.shelf, form.workspace, form.version(), form.text_column)
+        return {self.form.model: self._offer(pickers.model_choices(self.services, request), ref), self.suggested: ref}
+
+    def look(self, request: gr.Request, **values: Any) -> Updates:
+        """Columns or split were chosen: three rows as proof, what is to know of the data, how many rows go where."""
+        locale, form = locale_of(request), Filled.of(self.services, request, values)
+        if not values["data"]:
+            return {self.form.proof: ""}
+        version, counts = form.version(), None
+        try:
+            findings = cards.findings(form.recipe.check(version, form.columns), locale)
+            counts = form.split_counts()
+        except UserError as error:
+            findings = cards.finding_error(error, locale)
+        given = bool(version.given_split_column and values[SPLIT + "use_given"])
+        return {
+            self.form.proof: cards.proof(version, form.columns, locale),
+            self.form.findings: findings,
+            self.form.rows: cards.split_line(counts, locale) if counts else "",
+            self.form.split_fold: gr.Accordion(label=cards.split_title(counts, given, locale)),
+        }
+
+    def know_model(self, suggested: str, request: gr.Request, **values: Any) -> Updates:
+        """A model was chosen: its facts, whether it knows the language of the data, a name for the run."""
+        locale, form = locale_of(request), Filled.of(self.services, request, values)
+        hide: Updates = {self.form.unknown: gr.HTML(visible=False), self.form.switch_model: gr.Button(visible=False)}
+        if not values["model"]:
+            return hide
+        facts = form.model()
+        updates = hide | {self.form.model: gr.Dropdown(info=pickers.facts_line(facts, locale))}
+        if form.has_data:
+            updates[self.form.name] = gr.Textbox(placeholder=run_name(form.version().title, facts.title))
+        share = form.unknown_share()
+        if share <= UNKNOWN_LIMIT:
+            return updates
+        updates[self.form.unknown] = gr.HTML(cards.unknown_warning(share, facts.title, locale), visible=True)
+        if suggested and suggested != facts.ref:
+            title = self.services.shelf.facts(form.workspace, suggested).title
+            updates[self.form.switch_model] = gr.Button(
+                say("finetune.switch_model_to", locale, model=title), visible=True
+            )
+        return updates
+
+    def fill_preset(self, request: gr.Request, **values: Any) -> Updates:
+        """A preset was chosen: its arguments for this model and data."""
+        if not values["model"] or not values["data"]:
+            return {self.filled: gr.skip()}
+        arguments = plain_arguments(Filled.of(self.services, request, values).preset(values["preset"]))
+        return {self.form.arguments[name]: value for name, value in arguments.items()} | {self.filled: arguments}
+
+    def refill_preset(self, filled: dict[str, Any] | None, request: gr.Request, **values: Any) -> Updates:
+        """Model or data changed: the preset's arguments again, unless the person has changed them by hand."""
+        if Filled.of(self.services, request, values).was_changed(filled):
+            return {self.filled: gr.skip()}
+        return self.fill_preset(request, **values)
+
+    def retitle(self, measured: str, request: gr.Request, **values: Any) -> Updates:
+        """Something that the forecast depends on changed: the fold's title says the settings, the card asks again."""
+        locale, form = locale_of(request), Filled.of(self.services, request, values)
+        title = {self.form.settings_fold: gr.Accordion(label=cards.settings_title(form.arguments_now(), locale))}
+        if measured == form.costs():
+            return title
+        choices = gr.Radio(choices=cards.preset_choices({}, locale))
+        return title | {self.form.card: cards.unmeasured(locale), self.form.preset: choices}
+
+    def _offer(self, choices: list[tuple[str, str]], value: str | None) -> Any:
+        """The choices, with what is chosen or typed kept, else the first."""
+        return gr.Dropdown(choices=choices, value=value or (choices[0][1] if choices else None))
+
+
+def wire(form: Form, services: Services, state: PageState, measured: gr.State) -> None:
+    """Connect the choices of the form with what follows from them."""
+    acts = Choosing(form, services, gr.State(None), gr.State(""), measured)
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    follow: dict[str, Any] = {"trigger_mode": "always_last", "inputs_kwargs": form.inputs, **quiet}
+    columns, arguments = list(form.columns.values()), list(form.arguments.values())
+    state.arrived.change(
+        shown(acts.fill),
+        [form.data, form.model],
+        [form.data, form.model, form.preset, form.settings_fold, form.card],
+        **quiet,
+    )
+    form.data.focus(shown(acts.refresh_data), [form.data], [form.data], queue=False, **quiet)
+    form.model.focus(shown(acts.refresh_models), [form.model], [form.model], queue=False, **quiet)
+    gr.on([form.data.change, form.recipe.change], shown(acts.guess), [form.data, form.recipe], columns, **quiet).then(
+        shown(acts.suggest), outputs=[form.model, acts.suggested], inputs_kwargs=form.inputs, **quiet
+    )
+    gr.on(
+        [widget.change for widget in (*columns, *form.split.values())],
+        shown(acts.look),
+        outputs=[form.proof, form.findings, form.rows, form.split_fold],
+        **follow,
+    )
+    chosen = [form.model.change, *(widget.change for widget in columns)]
+    gr.on(
+        [*chosen, acts.suggested.change],
+        shown(acts.know_model),
+        [acts.suggested],
+        [form.model, form.name, form.unknown, form.switch_model],
+        **follow,
+    )
+    form.switch_model.click(lambda ref: ref, [acts.suggested], [form.model], queue=False, **quiet)
+    form.preset.input(shown(acts.fill_preset), outputs=[*arguments, acts.filled], **follow)
+    gr.on(chosen, shown(acts.refill_preset), [acts.filled], [*arguments, acts.filled], **follow)
+    priced = [form.data, form.model, form.launcher, *columns, *form.split.values(), *arguments]
+    gr.on(
+        [widget.change for widget in priced],
+        shown(acts.retitle),
+        [measured],
+        outputs=[form.settings_fold, form.card, form.preset],
+        **follow,
+    )

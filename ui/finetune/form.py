@@ -1,0 +1,206 @@
+"""The form that starts a run: data and columns, model, preset, split, settings; the forecast card beside it."""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, fields
+from typing import Any, cast, get_args, get_type_hints
+
+import gradio as gr
+
+from backend.data.split import SplitPlan
+from backend.recipes import all_recipes
+from backend.recipes.base import PRESETS, TrainArguments
+from backend.training.spec import RunSpec
+from ui.finetune.filled import ARGUMENT, COLUMN, SPLIT
+from ui.text import i18n
+
+# How the settings are grouped, in the order in which a learner asks.
+GROUPS = {
+    "learning": ("num_train_epochs", "learning_rate", "lr_scheduler_type", "warmup_ratio", "weight_decay"),
+    "batches": (
+        "per_device_train_batch_size",
+        "gradient_accumulation_steps",
+        "per_device_eval_batch_size",
+        "max_length",
+    ),
+    "model": ("freeze_embeddings", "dropout", "max_grad_norm"),
+    "checks": ("evaluations", "seed"),
+}
+LAUNCHERS = get_args(get_type_hints(RunSpec)["launcher"])
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Widgets of the form. What a draft is made of is in `inputs`, by name."""
+
+    view: gr.Column
+    live_link: gr.Button
+    recipe: gr.Dropdown
+    data: gr.Dropdown
+    columns: dict[str, gr.Dropdown]
+    proof: gr.HTML
+    findings: gr.HTML
+    model: gr.Dropdown
+    unknown: gr.HTML
+    switch_model: gr.Button
+    preset: gr.Radio
+    name: gr.Textbox
+    split_fold: gr.Accordion
+    split: dict[str, gr.components.FormComponent]
+    settings_fold: gr.Accordion
+    arguments: dict[str, gr.components.FormComponent]
+    launcher: gr.Dropdown
+    card: gr.HTML
+    rows: gr.HTML
+    forecast: gr.Button
+    start: gr.Button
+
+    @property
+    def inputs(self) -> dict[str, gr.blocks.Block]:
+        """Everything a draft needs, by the name it has in the handlers' values."""
+        return {
+            "recipe": self.recipe,
+            "data": self.data,
+            "model": self.model,
+            "preset": self.preset,
+            "name": self.name,
+            "launcher": self.launcher,
+            **{COLUMN + role: widget for role, widget in self.columns.items()},
+            **{SPLIT + name: widget for name, widget in self.split.items()},
+            **{ARGUMENT + name: widget for name, widget in self.arguments.items()},
+        }
+
+
+def build() -> Form:
+    """Lay the form out: choices at the left, what they will cost at the right."""
+    with gr.Column(elem_classes="finetune-form") as view:
+        with gr.Row(elem_classes="run-top"):
+            gr.HTML(i18n("finetune.title"), elem_classes="page-title", apply_default_css=False)
+            live_link = gr.Button(i18n("finetune.show_live"), visible=False, elem_classes="live-link")
+        with gr.Row(elem_classes="finetune-columns"):
+            with gr.Column(scale=7, min_width=300, elem_classes="choices"):
+                data, recipe, columns, proof, findings = _data()
+                model, unknown, switch_model = _model()
+                preset = gr.Radio(
+                    [(i18n(f"phrases.preset.{preset}"), preset) for preset in PRESETS],
+                    value="balanced", **_words("finetune.preset"),
+                    elem_classes="cards", elem_id="finetune-presets", interactive=True,
+                )  # fmt: skip
+                name = gr.Textbox(**_words("finetune.name"), max_lines=1, max_length=80)
+                with gr.Column(elem_classes="folds"):
+                    split_fold, split = _split()
+                    settings_fold, arguments, launcher = _settings()
+                    with gr.Accordion(i18n("finetune.steps"), open=False, elem_classes="fold"):
+                        gr.Markdown(i18n("finetune.steps.text"))
+            with gr.Column(scale=4, min_width=300, elem_classes="card forecast-card"):
+                card = gr.HTML("", apply_default_css=False, elem_classes="forecast")
+                rows = gr.HTML("", apply_default_css=False, elem_classes="forecast-rows")
+                with gr.Row(elem_classes="start-bar"):
+                    forecast = gr.Button(i18n("finetune.forecast"), elem_id="finetune-forecast", min_width=110)
+                    start = gr.Button(
+                        i18n("finetune.start"), variant="primary", elem_id="start-training", min_width=140
+                    )
+    return Form(
+        view, live_link, recipe, data, columns, proof, findings, model, unknown, switch_model, preset, name,
+        split_fold, split, settings_fold, arguments, launcher, card, rows, forecast, start,
+    )  # fmt: skip
+
+
+def _data() -> tuple[gr.Dropdown, gr.Dropdown, dict[str, gr.Dropdown], gr.HTML, gr.HTML]:
+    recipes = all_recipes()
+    recipe = gr.Dropdown(
+        [(i18n(f"recipes.{name}"), name) for name in recipes] if len(recipes) > 1 else list(recipes),
+        value=next(iter(recipes)), **_words("finetune.recipe"),
+        visible=len(recipes) > 1, interactive=True,
+    )  # fmt: skip
+    with gr.Row(elem_id="finetune-columns", elem_classes="data-row"):
+        data = gr.Dropdown(
+            [], **_words("finetune.data"), scale=5, min_width=200, interactive=True
+        )  # fmt: skip
+        roles = dict.fromkeys(role.name for one in recipes.values() for role in one.roles)
+        columns = {
+            role: gr.Dropdown(
+                [], label=i18n(f"recipes.role.{role}"), info=i18n("finetune.column.help"), scale=3, min_width=120,
+                interactive=True, visible=role in {r.name for r in recipes[recipe.value].roles},
+            )
+            for role in roles
+        }  # fmt: skip
+    return data, recipe, columns, gr.HTML("", apply_default_css=False), gr.HTML("", apply_default_css=False)
+
+
+def _model() -> tuple[gr.Dropdown, gr.HTML, gr.Button]:
+    model = gr.Dropdown(
+        [], **_words("finetune.model"), allow_custom_value=True, interactive=True,
+        elem_id="finetune-model",
+    )  # fmt: skip
+    unknown = gr.HTML("", apply_default_css=False, visible=False)
+    return model, unknown, gr.Button(i18n("finetune.switch_model"), visible=False, elem_classes="inline-button")
+
+
+def _split() -> tuple[gr.Accordion, dict[str, gr.components.FormComponent]]:
+    default = SplitPlan()
+    with gr.Accordion(i18n("finetune.split"), open=False, elem_classes="fold") as fold:
+        with gr.Row(equal_height=False):
+            use_given = _check("split.use_given", default.use_given)
+            stratify = _check("split.stratify", default.stratify)
+        with gr.Row(equal_height=False):
+            shares = [
+                gr.Slider(0, 0.5, value, step=0.01, **_words(f"finetune.split.{name}"), interactive=True)
+                for name, value in (("validation_share", default.validation_share), ("test_share", default.test_share))
+            ]  # fmt: skip
+        with gr.Row(equal_height=False):
+            rows = gr.Textbox(
+                **_words("finetune.split.train_rows"),
+                max_lines=1,
+                placeholder="[:2000]",
+            )
+            seed = gr.Number(
+                default.seed,
+                precision=0,
+                **_words("finetune.split.seed"),
+                interactive=True,
+            )
+    widgets = {
+        "use_given": use_given, "validation_share": shares[0], "test_share": shares[1], "stratify": stratify,
+        "seed": seed, "train_rows": rows,
+    }  # fmt: skip
+    return fold, widgets
+
+
+def _settings() -> tuple[gr.Accordion, dict[str, gr.components.FormComponent], gr.Dropdown]:
+    by_name = {field.name: field for field in fields(TrainArguments)}
+    grouped = {name for names in GROUPS.values() for name in names}
+    groups = GROUPS | {"checks": (*GROUPS["checks"], *(name for name in by_name if name not in grouped))}
+    arguments: dict[str, gr.components.FormComponent] = {}
+    with gr.Accordion(i18n("finetune.settings"), open=False, elem_classes="fold") as fold:
+        for group, names in groups.items():
+            gr.HTML(i18n(f"finetune.group.{group}"), elem_classes="caption", apply_default_css=False)
+            with gr.Row(equal_height=False, elem_classes="settings-row"):
+                for name in names:
+                    arguments[name] = _argument(by_name[name])
+        launcher = gr.Dropdown(
+            [(i18n(f"finetune.launcher.{one}"), one) for one in LAUNCHERS], value="auto", interactive=True,
+            **_words("finetune.launcher"),
+        )  # fmt: skip
+    return fold, arguments, launcher
+
+
+def _argument(field: Field[Any]) -> gr.components.FormComponent:
+    """The widget of one training argument, by its default's type and its choices. The dataclass does the checking."""
+    texts, value = _words(f"finetune.{field.name}"), cast(Any, field.default)
+    if isinstance(field.default, bool):
+        return gr.Checkbox(value, interactive=True, min_width=180, **texts)
+    if field.metadata["choices"]:
+        choices: Any = [(i18n(f"finetune.{field.name}.{choice}"), choice) for choice in field.metadata["choices"]]
+        return gr.Dropdown(choices, value=value, interactive=True, min_width=180, **texts)
+    whole = isinstance(field.default, int)
+    return gr.Number(value, precision=0 if whole else None, interactive=True, min_width=180, **texts)
+
+
+def _check(name: str, value: bool) -> gr.Checkbox:
+    return gr.Checkbox(value, **_words(f"finetune.{name}"), interactive=True)
+
+
+def _words(key: str) -> dict[str, Any]:
+    """Label and help of a control."""
+    return {"label": i18n(key), "info": i18n(f"{key}.help")}

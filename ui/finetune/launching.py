@@ -1,0 +1,86 @@
+"""Forecast and Start: what the form would cost, and the run it becomes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from backend.errors import UserError
+from backend.recipes.base import PRESETS
+from backend.training.forecast import forecast
+from backend.training.spec import Forecast, RunSpec
+from ui.errors import shown
+from ui.finetune import cards
+from ui.finetune.filled import Filled
+from ui.finetune.form import Form
+from ui.text import say
+from ui.visitor import Services, locale_of
+
+Updates = dict[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Launching:
+    """The handlers of the two buttons."""
+
+    form: Form
+    services: Services
+    shown_run: gr.State
+    started: gr.State
+    measured: gr.State
+
+    def measure(self, request: gr.Request, **values: Any) -> Iterator[Updates]:
+        """Measure a few steps on this data: how long, how much memory; then the same for the other presets."""
+        locale, form = locale_of(request), self.form
+        filled = Filled.of(self.services, request, values)
+        ready = gr.Button(say("finetune.forecast_again", locale), interactive=True)
+        yield {
+            form.card: cards.measuring(locale),
+            form.forecast: gr.Button(say("finetune.forecast_busy", locale), interactive=False),
+        }
+        try:
+            draft = filled.draft()
+            found = self._forecast(filled, draft)
+        except UserError as error:
+            yield {form.card: cards.refusal(error, locale), form.forecast: ready}
+            return
+        yield {form.card: cards.forecast(found, locale), form.forecast: ready, self.measured: filled.costs()}
+        times = {draft.preset: found.seconds}
+        for preset in PRESETS:
+            if preset != draft.preset:
+                try:
+                    other = replace(draft, preset=preset, arguments=filled.preset(preset))
+                    times[preset] = self._forecast(filled, other).seconds
+                except UserError:
+                    # What does not fit has no time; its own forecast says why.
+                    continue
+        yield {form.preset: gr.Radio(choices=cards.preset_choices(times, locale))}
+
+    def start(self, request: gr.Request, **values: Any) -> Updates:
+        """Queue the run and show it; the form stays as it is, for the next one."""
+        filled = Filled.of(self.services, request, values)
+        try:
+            run_id = self.services.queue.submit(filled.workspace, filled.draft())
+        except UserError as error:
+            return {self.form.card: cards.refusal(error, locale_of(request))}
+        return {self.shown_run: run_id, self.started: f"{run_id} {time.time()}"}
+
+    def _forecast(self, filled: Filled, draft: RunSpec) -> Forecast:
+        return forecast(self.services.settings, self.services.shelf, filled.workspace, draft)
+
+
+def wire(form: Form, services: Services, shown_run: gr.State, started: gr.State, measured: gr.State) -> None:
+    """Connect Forecast and Start. measured: what the forecast on show was made for."""
+    acts = Launching(form, services, shown_run, started, measured)
+    quiet: dict[str, Any] = {
+        "show_progress": "hidden",
+        "api_visibility": "private",
+        "trigger_mode": "once",
+        "inputs_kwargs": form.inputs,
+    }
+    form.forecast.click(shown(acts.measure), outputs=[form.card, form.forecast, form.preset, measured], **quiet)
+    form.start.click(shown(acts.start), outputs=[form.card, shown_run, started], **quiet)

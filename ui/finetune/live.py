@@ -1,0 +1,173 @@
+"""A run in words and numbers while it goes: its head line, its facts, one sentence, its checks as a table."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backend.errors import UserError
+from backend.recipes.base import Report
+from backend.training.spec import MetricPoint, Phase, RunSpec, RunState, RunStatus
+from ui import phrases
+from ui.errors import error_card
+from ui.text import say
+
+EVAL = "eval_"
+Line = tuple[list[float], list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What the simplest guess scores: metric name to part of 1, and the label it always says."""
+
+    values: Mapping[str, float]
+    label: str = ""
+
+
+def line(points: Sequence[MetricPoint], name: str) -> Line:
+    """(steps, values) of one metric."""
+    chosen = [(float(point.step), point.values[name]) for point in points if name in point.values]
+    return [step for step, _ in chosen], [value for _, value in chosen]
+
+
+def head(run_id: str, spec: RunSpec, status: RunStatus, locale: str) -> str:
+    """Title, chip, and what is trained on what."""
+    parts = {
+        "model": spec.model_title or spec.model_ref,
+        "data": spec.data_title or spec.data_ref,
+        "preset": phrases.phrase("preset", spec.preset, locale),
+    }
+    under = say("finetune.head", locale, **parts)
+    if status.ended and status.started:
+        under = say(
+            "finetune.head_took",
+            locale,
+            **parts,
+            time=phrases.duration(status.ended - status.started, locale),
+        )
+    title = html.escape(spec.name or run_id)
+    return (
+        f'<div class="run-head"><h2 class="page-title">{title} {phrases.chip(status.state, locale)}</h2>'
+        f'<p class="muted">{html.escape(under)}</p></div>'
+    )
+
+
+def unreadable(run_id: str, error: UserError, locale: str) -> tuple[str, str]:
+    """(head, card) of a run whose folder cannot be read."""
+    return f'<div class="run-head"><h2 class="page-title">{html.escape(run_id)}</h2></div>', error_card(error, locale)
+
+
+def baseline(status: RunStatus, report: Report | None) -> Baseline:
+    """What the simplest guess scores on the rows that are checked while the run goes."""
+    if report:
+        watched = report.baseline.get("validation") or report.baseline.get(report.headline_split, {})
+        return Baseline(watched, report.baseline_label)
+    return Baseline(status.baseline, status.baseline_label)
+
+
+def progress(spec: RunSpec, status: RunStatus, locale: str) -> str:
+    """The bar and the five facts of a running run."""
+    share = status.step / status.total_steps if status.total_steps else 0.0
+    left = "–" if status.seconds_left is None else phrases.duration(status.seconds_left, locale)
+    step = say("finetune.fact.step", locale, step=f"{status.step:,}", total=f"{status.total_steps:,}")
+    pairs = [
+        (left, say("finetune.fact.left", locale)),
+        (f"{share:.0%}", step),
+        (f"{status.epoch:.1f}", say("finetune.fact.epochs", locale, total=f"{spec.arguments.num_train_epochs:g}")),
+        (f"{status.samples_per_second:,.0f}" if status.samples_per_second else "–", say("finetune.fact.speed", locale)),
+        (f"{phrases.gigabytes(status.memory_mib)} GB", say("finetune.fact.memory", locale)),
+    ]
+    return phrases.bar(share, step) + phrases.facts(pairs)
+
+
+def sentence(
+    status: RunStatus, position: int, points: Sequence[MetricPoint], metric: str, baseline: Baseline, locale: str
+) -> str:
+    """What a run that lives would say of itself: its place in the queue, what it does, how its score moves."""
+    if status.state == RunState.QUEUED:
+        return _lead(say("finetune.waiting_one" if position <= 1 else "finetune.waiting", locale, count=position))
+    steps, scores = line(points, EVAL + metric)
+    if not scores:
+        return _lead(html.escape(phrases.phrase("phase", status.phase, locale)))
+    text = trend(scores, metric, locale, untrained=steps[-1] == 0) + compared(
+        scores[-1], baseline.values.get(metric), locale
+    )
+    if status.phase in (Phase.EVALUATING, Phase.SAVING):
+        text += f' <span class="muted">{html.escape(phrases.phrase("phase", status.phase, locale))}</span>'
+    return _lead(text)
+
+
+def trend(scores: Sequence[float], metric: str, locale: str, untrained: bool = False) -> str:
+    """How the score of the last check stands to those before it. scores: parts of 1, one a check, at least one.
+
+    untrained: the only check so far was before the first step.
+    """
+    values = {
+        "metric": html.escape(phrases.phrase("metric", metric, locale)),
+        "score": f"<b>{phrases.percent(scores[-1])}</b>",
+        "best": f"<b>{phrases.percent(max(scores))}</b>",
+    }
+    if len(scores) == 1:
+        return say("finetune.trend.start" if untrained else "finetune.trend.first", locale, **values)
+    rises = 0
+    while rises + 1 < len(scores) and scores[-1 - rises] > scores[-2 - rises]:
+        rises += 1
+    if scores[-1] == max(scores) and rises >= 2:
+        return say("finetune.trend.rising", locale, count=rises, **values)
+    since = len(scores) - 1 - max(range(len(scores)), key=scores.__getitem__)
+    if since == 0:
+        return say("finetune.trend.best", locale, **values)
+    return say("finetune.trend.flat_one" if since == 1 else "finetune.trend.flat", locale, count=since, **values)
+
+
+def compared(score: float, baseline: float | None, locale: str) -> str:
+    """How far a score is from the baseline's, in points; ends the sentence."""
+    if baseline is None:
+        return say("finetune.compare.none", locale)
+    points = round((score - baseline) * 100)
+    if points == 0:
+        return say("finetune.compare.level", locale)
+    key = "finetune.compare.above" if points > 0 else "finetune.compare.below"
+    return say(key, locale, points=abs(points))
+
+
+def ending(status: RunStatus, locale: str) -> str:
+    """The card of a run that did not end by itself: what cut it off, and what to do."""
+    if status.error:
+        return error_card(UserError.from_json(status.error), locale)
+    if status.state == RunState.INTERRUPTED:
+        return error_card(UserError("finetune.cut_off"), locale)
+    return error_card(UserError("finetune.no_report"), locale)
+
+
+def checks(points: Sequence[MetricPoint], shown: Sequence[str], locale: str) -> str:
+    """Every check as a table: step, time, loss, learning rate, and the scores on unseen rows."""
+    names = [*shown, "loss"]
+    head_row = [say("finetune.check.step", locale), say("finetune.check.time", locale)]
+    head_row += [say("finetune.check.train_loss", locale)]
+    head_row += [say("finetune.check.unseen", locale, metric=phrases.phrase("metric", name, locale)) for name in names]
+    rows, loss = [], None
+    for point in points:
+        loss = point.values.get("loss", loss)
+        if not any(name.startswith(EVAL) for name in point.values):
+            continue
+        scores = [point.values.get(EVAL + name) for name in names]
+        rows.append(
+            [f"{point.step:,}", phrases.duration(point.seconds, locale), "" if loss is None else f"{loss:.3f}"]
+            + ["" if value is None else phrases.score(name, value) for name, value in zip(names, scores, strict=True)]
+        )
+    if not rows:
+        return f'<p class="muted">{html.escape(say("finetune.check.none", locale))}</p>'
+    return phrases.table(head_row, rows, numbers=range(len(head_row)))
+
+
+def log(text: str, locale: str) -> str:
+    """The end of the log, as printed."""
+    if not text.strip():
+        return f'<p class="muted">{html.escape(say("finetune.log_empty", locale))}</p>'
+    return f'<pre class="run-log" tabindex="0">{html.escape(text)}</pre>'
+
+
+def _lead(text: str) -> str:
+    return f'<p class="lead-text" role="status">{text}</p>'
