@@ -55,7 +55,7 @@ def build_page(settings: Settings) -> gr.Blocks:
         _join(tabs, datasets.use_for_training, datasets.chosen, finetune.wanted_data, "finetune", _wanted_ref)
         _join(tabs, finetune.try_it, finetune.try_ref, playground.wanted_model, "playground", _wanted_ref)
         metrics.open_run.change(
-            _open_run, [metrics.open_run], [finetune.wanted_run, tabs], queue=False, api_visibility="private"
+            _open_run, [metrics.open_run], [finetune.wanted_run, tabs], show_progress="hidden", api_visibility="private"
         )
         api.publish(services)
     return page
@@ -154,18 +154,17 @@ def _wire_visitor(
     page.unload(leave)
     state.arrived.change(shown(draw_header), None, header, **quiet)
     for trigger in (timer.tick, state.arrived.change, started.change, tabs.select):
-        trigger(shown(tick), None, [state.pulse, timer], queue=False, **quiet)
+        # Through the queue, since Gradio tells the page of a changed State only there: with queue=False nobody would hear it.
+        trigger(shown(tick), None, [state.pulse, timer], **quiet)
 
 
-def _join(
-    tabs: gr.Tabs, button: gr.Button, source: gr.blocks.Block, target: gr.State, tab: str, handler: Any
-) -> None:
+def _join(tabs: gr.Tabs, button: gr.Button, source: gr.blocks.Block, target: gr.State, tab: str, handler: Any) -> None:
     """A button of one tab hands what it is about to another tab, and shows that tab."""
 
     def go(value: str) -> tuple[dict[str, Any], gr.Tabs]:
         return handler(value), gr.Tabs(selected=tab)
 
-    button.click(shown(go), [source], [target, tabs], queue=False, show_progress="hidden", api_visibility="private")
+    button.click(shown(go), [source], [target, tabs], show_progress="hidden", api_visibility="private")
 
 
 def _wanted_ref(ref: str) -> dict[str, Any]:
@@ -202,9 +201,15 @@ def _status(services: Services, request: gr.Request, locale: str) -> str:
     memory = psutil.virtual_memory()
     workspace = services.workspace(request)
     parts = (
-        ("net", f'<i class="dot {"on" if online else "off"}"></i>{say("shell.online" if online else "shell.offline", locale)}'),
+        (
+            "net",
+            f'<i class="dot {"on" if online else "off"}"></i>{say("shell.online" if online else "shell.offline", locale)}',
+        ),
         ("device", device_name(services.settings).upper()),
-        ("memory", say("shell.memory", locale, free=f"{memory.available / 2**30:.1f}", total=f"{memory.total / 2**30:.0f}")),
+        (
+            "memory",
+            say("shell.memory", locale, free=f"{memory.available / 2**30:.1f}", total=f"{memory.total / 2**30:.0f}"),
+        ),
         ("place", say("shell.workspace", locale, name=f"<b>{html.escape(_short(workspace.root))}</b>")),
     )
     return "".join(f'<span class="{name}">{text}</span>' for name, text in parts)
