@@ -198,7 +198,7 @@ def wire(tab: MetricsTab, services: Services, state: PageState) -> None:
     )
     tab.delete.click(shown(acts.remove), [acts.asked], [tab.ask, acts.asked], **quiet).then(**draw)
     tab.keep.click(lambda: (gr.Row(visible=False), ""), None, [tab.ask, acts.asked], queue=False, **quiet)
-    tab.go.click(lambda: {"run_id": "", "at": time.time()}, None, [tab.open_run], queue=False, **quiet)
+    tab.go.click(lambda: {"run_id": "", "at": time.time()}, None, [tab.open_run], **quiet)
 
 
 def _html() -> gr.HTML:

@@ -257,16 +257,17 @@ def wire(
         "trigger_mode": "always_last",
         **quiet,
     }
+    # What sets a State that others listen to goes through the queue: with queue=False its change would not be heard.
     gr.on([shown_run.change, state.pulse.change], **draw)
     state.arrived.change(shown(acts.arrive), [last_opened], [shown_run], **quiet).then(**draw)
     shown_run.change(lambda run_id: run_id, [shown_run], [last_opened], queue=False, **quiet)
     view.stop.click(shown(acts.stop), [shown_run], [view.stop], **quiet).then(
-        lambda: f"stop {time.time()}", None, [started], queue=False, **quiet
+        lambda: f"stop {time.time()}", None, [started], **quiet
     )
     view.which.change(shown(acts.choose), [view.which, shown_run], [try_ref], queue=False, **quiet)
-    view.new_run.click(lambda: "", None, [shown_run], queue=False, **quiet)
-    live_link.click(shown(acts.arrive), [last_opened], [shown_run], queue=False, **quiet)
-    wanted_run.change(lambda wanted: (wanted or {}).get("run_id", ""), [wanted_run], [shown_run], queue=False, **quiet)
+    view.new_run.click(lambda: "", None, [shown_run], **quiet)
+    live_link.click(shown(acts.arrive), [last_opened], [shown_run], **quiet)
+    wanted_run.change(lambda wanted: (wanted or {}).get("run_id", ""), [wanted_run], [shown_run], **quiet)
 
 
 def _metrics(run: RunSummary) -> tuple[str, tuple[str, ...]]:
