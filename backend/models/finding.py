@@ -51,7 +51,7 @@ class ModelFinder:
         raise UserError("models.bad_ref", text=text[:200])
 
     def listed(self, workspace: Workspace) -> list[ModelFacts]:
-        """What is on this machine for this visitor: runs newest first, starters, Hub cache. Broken ones are left out."""
+        """What is here for this visitor: runs newest first, starters, Hub cache. Broken ones are left out."""
         refs = [f"run:{name}{last}" for name in workspace.names("runs") for last in ("", LAST)]
         refs += [f"starter:{one.name}" for one in starter.installed(starter.starter_dir())]
         refs += [f"hub:{name}" for name in self.hub.downloaded()]

@@ -88,12 +88,14 @@ class TextGeneration(Task):
         tokens = TokenQueue()
         ended = threading.Event()
         result: list[list[int]] = []
+        errors: list[Exception] = []
 
         def write() -> None:
             try:
                 result.append(_generate(pipe, inputs, params, tokens, (stop, ended)))
+            except Exception as error:  # noqa: BLE001 - raised again in the thread that asked
+                errors.append(error)
             finally:
-                # An error in this thread ends the stream as well; threading shows it, and there is no result then.
                 tokens.end()
 
         thread = threading.Thread(target=write, name="generate", daemon=True)
@@ -107,8 +109,8 @@ class TextGeneration(Task):
             ended.set()
             # The lease on the model may end with this generator: nobody may compute with it then.
             thread.join()
-        if not result:
-            raise UserError("tasks.generation_failed")
+        if errors:
+            raise errors[0]
         yield _answer(pipe, result[0], params, stopped=stop.is_set())
 
     def batch(
