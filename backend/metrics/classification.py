@@ -24,7 +24,7 @@ def accuracy_metric() -> evaluate.Metric:
 
 @cache
 def macro_f1_metric() -> evaluate.Metric:
-    """f1_macro: F1 of each label that occurs in the references or the predictions, averaged with equal weight, 0 to 1."""
+    """f1_macro: F1 of each label that occurs among references or predictions, averaged with equal weight, 0 to 1."""
     from sklearn.metrics import f1_score
 
     return _metric(
@@ -37,7 +37,7 @@ def _metric(name: str, score: Any) -> evaluate.Metric:
     import datasets
     import evaluate
 
-    class Classification(evaluate.Metric):
+    class Classification(evaluate.Metric):  # type: ignore[misc]
         def _info(self) -> evaluate.MetricInfo:
             return evaluate.MetricInfo(
                 description=name,
@@ -63,7 +63,7 @@ def classification_scores(predictions: np.ndarray, references: np.ndarray) -> di
 
 
 def per_label(predictions: np.ndarray, references: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """One dict a label in id order: label, precision, recall, f1 (0 where undefined) and rows (how many truly have it)."""
+    """One dict a label in id order: label, precision, recall, f1 (0 where undefined), rows (that truly have it)."""
     from sklearn.metrics import precision_recall_fscore_support
 
     precision, recall, f1, rows = precision_recall_fscore_support(

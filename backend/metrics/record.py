@@ -18,7 +18,7 @@ class Recorder:
         self._file = path.open("a", encoding="utf-8")
 
     def add(self, point: MetricPoint) -> None:
-        """Write one point. Values that are not finite are left out: JSON has no word for them. Raises UserError, disk full."""
+        """Write one point, less values that are not finite: JSON has no word for them. Raises UserError, disk full."""
         values = {name: round(value, 6) for name, value in point.values.items() if math.isfinite(value)}
         line = json.dumps({"step": point.step, "seconds": round(point.seconds, 3), "values": values})
         try:

@@ -29,7 +29,7 @@ class ColumnRole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainArguments:
-    """The arguments every recipe has, by their names in transformers.TrainingArguments. Texts `finetune.{name}` and .help."""
+    """The arguments every recipe has, by their names in TrainingArguments. Texts `finetune.{name}` and `.help`."""
 
     learning_rate: float = param(5e-5, minimum=1e-8, maximum=0.1)
     num_train_epochs: float = param(3.0, minimum=0.01, maximum=1000)
@@ -65,10 +65,11 @@ class Finding:
 class Report:
     """What a finished run says, plain values only (report.json). Shares and scores are parts of 1.
 
-    splits: metric name to value for each split scored, {"test": {"accuracy": 0.89, "f1_macro": 0.88, "loss": 0.31, "rows": 120}}.
+    splits: metric name to value for each split scored, {"test": {"accuracy": 0.89, "loss": 0.31, "rows": 120}}.
     baseline: the same metrics on the same splits for the simplest guess. labels: id order. per_label: one dict a label
     {"label", "precision", "recall", "f1", "rows"} on the headline split. confusion: (labels, labels) counts, rows true.
-    wrong: most confident mistakes first, {"row_id", "text", "true", "answer", "confidence"}, at most 100; wrong_count: all.
+    wrong: most confident mistakes first, {"row_id", "text", "true", "answer", "confidence"}, at most 100;
+    wrong_count: all of them.
     """
 
     headline_split: str
@@ -82,11 +83,12 @@ class Report:
     wrong: Sequence[Mapping[str, Any]]
     wrong_count: int
     facts: Mapping[str, Any]
-    """Numbers around the run: train_seconds, total_seconds, steps, samples_per_second, peak_memory_mib, best_step, stopped."""
+    """Numbers around the run: train_seconds, total_seconds, steps, samples_per_second, peak_memory_mib, best_step,
+    stopped, train_rows, train_rows_scored (the train split is scored on a part only when it is large)."""
 
 
 class Recipe(ABC):
-    """One way to train, stateless. Adding one is adding a file here, its texts (assets/text/*/recipes.json) and its test."""
+    """One way to train, stateless. Adding one is adding a file here, its texts (recipes.json) and its test."""
 
     name: ClassVar[str]
     task: ClassVar[str]
@@ -99,11 +101,11 @@ class Recipe(ABC):
 
     @abstractmethod
     def guess_columns(self, version: DataVersion) -> dict[str, str]:
-        """Role name to column name, as far as it can be guessed from names, kinds and values; a missing role is absent."""
+        """Role name to column name, as far as names, kinds and values let it be guessed; a missing role is absent."""
 
     @abstractmethod
     def check(self, version: DataVersion, columns: Mapping[str, str]) -> list[Finding]:
-        """What to know before Start. Raises UserError (naming the columns there are) for a column missing or unusable."""
+        """What to know before Start. Raises UserError, naming the columns there are, for one missing or unusable."""
 
     @abstractmethod
     def usable(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:
@@ -125,7 +127,10 @@ class Recipe(ABC):
     def preprocess(
         self, tokenizer: Any, rows: Any, columns: Mapping[str, str], labels: Sequence[str], max_length: int
     ) -> Any:
-        """A datasets.Dataset of features (input_ids, attention_mask, labels, row_id kept apart) from a Dataset of rows."""
+        """A datasets.Dataset of features (input_ids, labels, row_id) from rows: column name to list of values.
+
+        The collator pads and makes the attention mask.
+        """
 
     @abstractmethod
     def metrics(self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Columns of a data version as a recipe looks at them: texts, labels, which rows have both, and which column is which."""
+"""Columns of a data version as a recipe looks at them: texts, labels, and which column is most likely which."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def main() -> int:
 def work(kind: str, folder: Path) -> int:
     """Do one job. 0: it ended as it should, however it went; its folder says how."""
     if kind == "forecast":
-        from backend.training.forecast import measure
+        from backend.training.measuring import measure
 
         measure(folder)
     elif kind == "mirror":
@@ -91,8 +91,8 @@ def preload() -> None:
     from transformers.models.bert import modeling_bert  # noqa: F401
 
     import backend.data.split
-    import backend.training.forecast
     import backend.training.loop
+    import backend.training.measuring
     import backend.training.report
     import backend.training.run  # noqa: F401
 
@@ -111,7 +111,7 @@ def fork(kind: str, folder: Path) -> int:
         os.dup2(log, 2)
         leave_with_parent(nursery, folder)
         code = work(kind, folder)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the border of a child
         # The traceback belongs into the run's log, not into the nursery.
         import traceback
 

@@ -28,7 +28,7 @@ def explain(error: BaseException, folder: Path) -> UserError:
 
 
 def explain_exit(code: int) -> UserError:
-    """What the exit of a training process without a final status means. code: negative for a signal, as subprocess has it."""
+    """What it means that a training process ended without a final status. code: negative for a signal."""
     if code == -signal.SIGKILL:
         # The kernel's out-of-memory killer leaves no other trace than this signal.
         return UserError("training.killed")

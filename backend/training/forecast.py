@@ -2,15 +2,198 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
+import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+from backend.data.split import split_rows
+from backend.errors import UserError
+from backend.models import ModelShelf, available_bytes, device_name
+from backend.recipes import all_recipes
+from backend.settings import Settings
+from backend.training.measuring import Measurement
+from backend.training.nursery import shared_nursery
+from backend.training.run_folder import RunFolder
+from backend.training.sampler import length_grouped
 from backend.training.spec import Forecast, RunSpec
+from backend.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from backend.data.version import DataVersion
+
+# What a forecast may be off by: a machine that does other things is slower, length-grouped batches vary.
+LOW, HIGH = 0.8, 1.4
+TIGHT_SHARE = 0.8
+# Handing a run to a child that is ready, the splits, the first and last word of the status.
+FIXED_SECONDS = 2.0
+WRITE_BYTES_PER_SECOND = 300e6
+TRAIN_ROWS_SCORED = 2000
+MOST_SIMULATED_ROWS = 20_000
+TIMEOUT_SECONDS = 120.0
+
+_lock = threading.Lock()
+_measured: dict[str, Measurement] = {}
+_forecasts: dict[str, Forecast] = {}
+_under_way: dict[str, threading.Lock] = {}
+
+
+def forecast(settings: Settings, shelf: ModelShelf, workspace: Workspace, draft: RunSpec) -> Forecast:
+    """Measure a few steps in a child (once per model, data, columns, length and batch) and reckon from them.
+
+    Takes seconds the first time, then milliseconds. Raises UserError: what submit would refuse, or why it cannot be
+    measured.
+    """
+    from backend.data.library import open_data
+
+    version = open_data(workspace, draft.data_ref, draft.data_version)
+    recipe = all_recipes()[draft.recipe]
+    for finding in recipe.check(version, draft.columns):
+        if finding.level == "error":
+            raise UserError(finding.key, **finding.values)
+    facts = shelf.facts(workspace, draft.model_ref)
+    if facts.path is None:
+        raise UserError("training.forecast_needs_model", model=facts.title)
+    spec = replace(
+        draft, model_path=str(facts.path), data_folder=str(version.folder), device=device_name(settings), run_id=""
+    )
+    parts = split_rows(version, draft.split, draft.columns["label"], recipe.usable(version, draft.columns))
+    key = _measurement_key(spec)
+    with _lock:
+        turn = _under_way.setdefault(key, threading.Lock())
+    with turn:
+        if key not in _measured:
+            _measured[key] = _measure_in_child(workspace, spec)
+    made = _reckon(spec, version, parts, _measured[key], workspace)
+    _forecasts[_run_key(spec)] = made
+    return made
 
 
 def known_forecast(spec: RunSpec) -> Forecast | None:
-    """The forecast made before for such a run, if any."""
-    return None
+    """The forecast made before for such a run in this process, if any."""
+    return _forecasts.get(_run_key(spec))
 
 
-def measure(folder: Path) -> None:
-    """Measure."""
+def _measurement_key(spec: RunSpec) -> str:
+    """What a step costs: not epochs, learning rate, seed or split."""
+    chosen = spec.arguments
+    shape = [chosen.max_length, chosen.per_device_train_batch_size, chosen.per_device_eval_batch_size]
+    kind = [chosen.freeze_embeddings, bool(chosen.dropout is None or chosen.dropout)]
+    return json.dumps([spec.model_path, spec.data_folder, spec.recipe, spec.columns, spec.device, shape, kind])
+
+
+def _run_key(spec: RunSpec) -> str:
+    settled = replace(spec, run_id="", name="", created="", model_title="", data_title="", device="", launcher="auto")
+    return json.dumps(settled.to_json(), default=str)
+
+
+def _measure_in_child(workspace: Workspace, spec: RunSpec) -> Measurement:
+    parent = workspace.root / "cache" / "forecasts"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        RunFolder(folder).write_spec(spec)
+        job = shared_nursery().start("forecast", folder)
+        if job.wait(TIMEOUT_SECONDS) is None:
+            raise UserError("training.forecast_failed", reason=f"{TIMEOUT_SECONDS:.0f} s")
+        if (folder / "error.json").exists():
+            raise UserError.from_json(json.loads((folder / "error.json").read_text(encoding="utf-8")))
+        if not (folder / "forecast.json").exists():
+            # A child that was killed here would be killed while training, too.
+            raise UserError(
+                "training.out_of_memory" if job.code and job.code < 0 else "training.forecast_failed",
+                reason=f"exit {job.code}",
+            )
+        return Measurement(**json.loads((folder / "forecast.json").read_text(encoding="utf-8")))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reckon(
+    spec: RunSpec, version: DataVersion, parts: dict[str, np.ndarray], measured: Measurement, workspace: Workspace
+) -> Forecast:
+    import numpy as np
+
+    chosen = spec.arguments
+    rows = {name: len(part) for name, part in parts.items()}
+    lengths = np.minimum(np.asarray(measured.lengths), chosen.max_length)
+    batches = -(-rows["train"] // chosen.per_device_train_batch_size)
+    per_epoch = max(1, batches // chosen.gradient_accumulation_steps)
+    steps = max(1, int(np.ceil(chosen.num_train_epochs * per_epoch)))
+    training = _epoch_seconds(rows["train"], lengths, spec, measured) * chosen.num_train_epochs
+    training += steps * measured.step_seconds
+    watched = rows["validation"] or rows["test"]
+    scored_rows = watched * (min(chosen.evaluations, steps) + 1) + rows["test"] + min(rows["train"], TRAIN_ROWS_SCORED)
+    scoring = scored_rows * float(_interpolated(measured.score_row, lengths).mean())
+    saving = measured.model_bytes / WRITE_BYTES_PER_SECOND * (1 + min(chosen.evaluations, steps) / 2)
+    tokenizing = measured.tokenize_row_seconds * sum(rows.values())
+    fixed = FIXED_SECONDS + measured.load_seconds + saving + tokenizing
+    seconds = fixed + training + scoring
+    baseline_label, baseline_value = _baseline(spec, version, parts)
+    available = available_bytes(spec.device) / 2**20
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    return Forecast(
+        seconds=seconds,
+        seconds_low=fixed + LOW * (training + scoring),
+        seconds_high=fixed + HIGH * (training + scoring),
+        memory_mib=measured.memory_mib,
+        memory_available_mib=available,
+        # The best state, a newer one being written, and after a stop the last one.
+        disk_mib=3 * measured.model_bytes / 2**20,
+        disk_available_mib=shutil.disk_usage(workspace.root).free / 2**20,
+        steps=steps,
+        split_rows=rows,
+        baseline_label=baseline_label,
+        baseline_value=baseline_value,
+        truncated_share=float((np.asarray(measured.lengths) > chosen.max_length).mean()),
+        unknown_share=measured.unknown_share,
+        measured_batches=measured.steps,
+        verdict=_verdict(measured, available, workspace),
+    )
+
+
+def _epoch_seconds(rows: int, lengths: np.ndarray, spec: RunSpec, measured: Measurement) -> float:
+    """One epoch as the sampler would form its batches, from rows as long as the sampled ones."""
+    import numpy as np
+
+    simulated = min(rows, MOST_SIMULATED_ROWS)
+    drawn = np.random.default_rng(0).choice(lengths, simulated)
+    batches = length_grouped(drawn.tolist(), spec.arguments.per_device_train_batch_size, spec.arguments.seed, 0)
+    longest = [drawn[batch].max() for batch in batches]
+    row_seconds = _interpolated(measured.train_row, np.asarray(longest))
+    return float(row_seconds @ np.asarray([len(batch) for batch in batches])) * rows / simulated
+
+
+def _interpolated(measured: list[tuple[int, float]], lengths: np.ndarray) -> np.ndarray:
+    """Seconds a row of each length takes, between the lengths that were measured."""
+    import numpy as np
+
+    known = np.asarray(measured, dtype=float)
+    return np.interp(lengths, known[:, 0], known[:, 1])
+
+
+def _baseline(spec: RunSpec, version: DataVersion, parts: dict[str, np.ndarray]) -> tuple[str, float]:
+    import numpy as np
+
+    from backend.recipes.columns import label_texts, read_column
+
+    recipe = all_recipes()[spec.recipe]
+    labels = recipe.labels(version, spec.columns)
+    ids: dict[str, Any] = {label: index for index, label in enumerate(labels)}
+    values = label_texts(read_column(version, spec.columns["label"]).to_pylist())
+    targets = np.asarray([ids.get(value, -1) for value in values])
+    held = parts["test"] if len(parts["test"]) else parts["validation"]
+    label, scores = recipe.baseline(targets[parts["train"]], targets[held], labels)
+    return label, scores[recipe.best_metric]
+
+
+def _verdict(measured: Measurement, available: float, workspace: Workspace) -> Literal["fits", "tight", "exceeds"]:
+    free = shutil.disk_usage(workspace.root).free
+    if measured.memory_mib > available or 3 * measured.model_bytes > free:
+        return "exceeds"
+    return "tight" if measured.memory_mib > TIGHT_SHARE * available else "fits"

@@ -1,4 +1,4 @@
-"""The ways to start train(run_dir): a thread of this process, or a child process. A third, accelerate, has its place here."""
+"""The ways to start train(run_dir): a thread of this process or a child; accelerate will be the third."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def launch(kind: Launcher, run_dir: Path, nursery: Nursery) -> Launched:
 
 
 class ThreadRun:
-    """train(run_dir) in a thread of this process: no start-up, but memory and the torch generator are shared with the page."""
+    """train(run_dir) in a thread: no start-up, but memory and the torch generator are shared with the page."""
 
     def __init__(self, run_dir: Path) -> None:
         self._thread = threading.Thread(target=self._run, args=(run_dir,), name=f"run-{run_dir.name}", daemon=True)

@@ -1,4 +1,4 @@
-"""The training loop: transformers.Trainer with our batches, our scoring and our record. Imported only where a run trains."""
+"""The training loop: transformers.Trainer with our batches, scoring and record. Imported only where a run trains."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOGGED_POINTS = 100
 
 
 class Loop(Trainer):
-    """One run from the base model to the last step. After `train()`: best_step, best_scores, last_scores, train_seconds."""
+    """One run from base model to last step. After `train()`: best_step, best_scores, last_scores, train_seconds."""
 
     def __init__(self, spec: RunSpec, recipe: Recipe, prepared: Prepared, model: Any, board: Board, recorder: Recorder):
         self.spec, self.recipe, self.prepared = spec, recipe, prepared
@@ -60,7 +60,9 @@ class Loop(Trainer):
             self.spec.arguments.seed,
         )
         loader = torch.utils.data.DataLoader(
-            self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator  # type: ignore[arg-type]
+            self.train_dataset,
+            batch_sampler=batches,
+            collate_fn=self.data_collator,  # type: ignore[arg-type]
         )
         return self.accelerator.prepare(loader)
 

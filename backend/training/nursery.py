@@ -1,7 +1,8 @@
-"""Processes for training and forecasts that need not import torch again: a nursery imports once and forks one child a job.
+"""Children for runs and forecasts that need not import torch again: a nursery imports once and forks one child a job.
 
-The nursery is `python -m backend.training --nursery`: jobs come in on its stdin, one JSON line each, news go out on its stdout.
-A child writes to its own log and never to a pipe. When this process is gone, the nursery ends, and each child with it.
+The nursery is `python -m backend.training --nursery`: jobs come in on its stdin, one JSON line each, and news go out on
+its stdout. A child writes to its own log and never to a pipe. When this process is gone, the nursery ends,
+and each child with it.
 Where there is no fork (Windows, macOS), each job is a fresh process instead.
 """
 
@@ -9,10 +10,12 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,13 +46,12 @@ class Job:
 
 
 class Nursery:
-    """Starts jobs. `warm()` brings it up ahead of the first one; any thread may call."""
+    """Starts jobs; any thread may call. `warm()` brings it up ahead of the first one; after `close` it can come up again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._jobs: dict[str, Job] = {}
-        self._closed = False
         self.ready = threading.Event()
         """Set once the libraries are imported."""
 
@@ -65,7 +67,7 @@ class Nursery:
                 self._alive()
 
     def start(self, kind: JobKind, folder: Path) -> Job:
-        """Start a job on a folder. Returns at once; while the libraries are still being imported, the job waits for them."""
+        """Start a job on a folder and return at once. While the libraries are still being imported, the job waits."""
         job = Job()
         if not CAN_FORK:
             return self._start_alone(kind, folder, job)
@@ -81,7 +83,6 @@ class Nursery:
     def close(self) -> None:
         """End the nursery, and every child with it."""
         with self._lock:
-            self._closed = True
             process, self._process = self._process, None
         if process is not None:
             _close_quietly(process.stdin)
@@ -92,8 +93,6 @@ class Nursery:
                 process.wait()
 
     def _alive(self) -> subprocess.Popen[str]:
-        if self._closed:
-            raise RuntimeError("the nursery is closed")
         if self._process is None or self._process.poll() is not None:
             self.ready.clear()
             self._process = subprocess.Popen(
@@ -117,8 +116,8 @@ class Nursery:
         with self._lock:
             lost, self._jobs = self._jobs, {}
         for name, job in lost.items():
-            log.warning("nursery %d is gone, and with it: %s", process.pid, name)
-            job.end(-9)
+            log.info("nursery %d is gone, and with it: %s", process.pid, name)
+            job.end(-signal.SIGKILL)
 
     def _hear(self, news: dict[str, Any]) -> None:
         if news["news"] == "ready":
@@ -142,6 +141,12 @@ class Nursery:
         watch: Callable[[], None] = lambda: job.end(process.wait())  # noqa: E731
         threading.Thread(target=watch, name=f"{kind}-{process.pid}", daemon=True).start()
         return job
+
+
+@cache
+def shared_nursery() -> Nursery:
+    """The one of this process: runs and forecasts share it."""
+    return Nursery()
 
 
 def _close_quietly(pipe: Any) -> None:

@@ -18,7 +18,7 @@ from backend.recipes import all_recipes
 from backend.recipes.base import Report
 from backend.settings import Settings
 from backend.training.launchers import Launched, launch
-from backend.training.nursery import Nursery
+from backend.training.nursery import Nursery, shared_nursery
 from backend.training.recovery import process_of, settle
 from backend.training.run_folder import RunFolder
 from backend.training.spec import Launcher, MetricPoint, Phase, RunSpec, RunState, RunStatus
@@ -49,7 +49,7 @@ class RunQueue:
     def __init__(self, settings: Settings, shelf: ModelShelf, nursery: Nursery | None = None) -> None:
         self.settings = settings
         self.shelf = shelf
-        self.nursery = nursery or Nursery()
+        self.nursery = nursery or shared_nursery()
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._waiting: list[tuple[Workspace, str]] = []
@@ -61,7 +61,7 @@ class RunQueue:
     # What a person does
 
     def submit(self, workspace: Workspace, draft: RunSpec) -> str:
-        """Put a run into the queue and return its run_id at once. Raises UserError for what can be known before Start."""
+        """Put a run into the queue and return its run_id at once. Raises UserError for what is known before Start."""
         from backend.data.library import open_data
 
         recipe = all_recipes()[draft.recipe]
@@ -80,7 +80,6 @@ class RunQueue:
             data_folder=str(version.folder),
             data_title=version.title,
             data_version=version.version,
-            device=device_name(self.settings),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         try:
@@ -219,8 +218,8 @@ class RunQueue:
         status = replace(folder.status(), state=RunState.RUNNING, phase=Phase.STARTING, started=time.time())
         folder.write_status(status)
         facts = self.shelf.resolve(workspace, spec.model_ref)
-        if str(facts.path) != spec.model_path:
-            folder.write_spec(replace(spec, model_path=str(facts.path)))
+        # Asking for the device may import torch: not while a person waits for Start.
+        folder.write_spec(replace(spec, model_path=str(facts.path), device=device_name(self.settings)))
         launched = launch(self._launcher(spec), folder.path, self.nursery)
         self._wait(launched)
         if not self._closed and folder.status().state.lives:

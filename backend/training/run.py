@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def train(run_dir: Path, launcher: str = "process") -> RunState:
-    """Train, score, save and report. Whatever happens ends in status.json; nothing is raised but SystemExit and the like."""
+    """Train, score, save and report. Whatever happens ends in status.json; no Exception is raised."""
     folder = RunFolder(run_dir)
     board = Board(folder, launcher)
     recorder = Recorder(folder.metrics)
@@ -99,9 +99,7 @@ def _finish(folder: RunFolder, spec: RunSpec, loop: Loop, prepared: Prepared, be
     folder.write_report(report)
 
 
-def _report(
-    spec: RunSpec, loop: Loop, prepared: Prepared, watched: Scores, facts: dict[str, Any], began: float
-) -> Any:
+def _report(spec: RunSpec, loop: Loop, prepared: Prepared, watched: Scores, facts: dict[str, Any], began: float) -> Any:
     """Score the splits with the state in memory; the watched split has been scored in the loop."""
     from backend.training.report import TRAIN_ROWS_SCORED, build_report
 

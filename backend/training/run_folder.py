@@ -17,8 +17,8 @@ from backend.workspace import write_json
 class RunFolder:
     """spec.json, status.json, control.json, metrics.jsonl, log.txt, checkpoints/, model/, model-last/ and report.json.
 
-    Writers replace whole files, so that a reader in another process never sees a half. Readers never raise on what a crash
-    left behind: they raise UserError or give the documented default.
+    Writers replace whole files, so that a reader in another process never sees a half. On what a crash left behind,
+    readers raise UserError or give the documented default.
     """
 
     def __init__(self, path: Path) -> None:

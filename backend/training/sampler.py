@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-# Batches drawn at random into one pool, which is then sorted by length: enough for little padding, while batches stay mixed.
+# Batches drawn at random into one pool, which is then sorted by length: little padding, and batches stay mixed.
 POOL_BATCHES = 50
 
 

@@ -12,7 +12,7 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """logits: (rows, labels) float32; targets: (rows,) int64; both in the order of the features. loss: mean over rows, nats."""
+    """logits: (rows, labels) float32; targets: (rows,) int64; in the features' order. loss: mean over rows, nats."""
 
     logits: np.ndarray
     targets: np.ndarray

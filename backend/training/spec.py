@@ -41,7 +41,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """Everything that decides what a run does. The form makes one (a draft: run_id empty); submit completes and keeps it."""
+    """Everything that decides what a run does. The form makes a draft (run_id empty); submit completes and keeps it."""
 
     name: str
     """As the person wrote it; the run_id is made from it."""
@@ -127,7 +127,7 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class MetricPoint:
-    """One line of metrics.jsonl. values: {"loss": 0.41, "learning_rate": 4e-5} or {"eval_loss": .., "eval_accuracy": ..}."""
+    """One line of metrics.jsonl. values: {"loss": 0.41, "learning_rate": 4e-5} or {"eval_loss": .., "eval_f1_macro": ..}."""
 
     step: int
     """Optimizer steps done; 0 is before the first."""
