@@ -49,9 +49,11 @@ def table(page: RowPage, found: Description, view: Mapping[str, Any], search: st
         body = f'<tr class="none"><td colspan="{len(shown) + 1}">{_say("datasets.no_match", locale)}</td></tr>'
     more = ""
     if found.all_columns > len(shown):
-        more = f'<p class="muted">{_say("datasets.some_columns", locale, shown=len(shown), all=f"{found.all_columns:,}")}</p>'
+        values = {"shown": len(shown), "all": f"{found.all_columns:,}"}
+        more = f'<p class="muted">{_say("datasets.some_columns", locale, **values)}</p>'
+    least = max(600, round(sum(widths) * 9) + 60)
     return (
-        f'<div class="table-scroll"><table class="plain-table data-table" style="min-width:{sum(widths) * 9 + 60}px">'
+        f'<div class="table-scroll"><table class="plain-table data-table" style="min-width:{least}px">'
         f'<colgroup><col style="width:60px">{columns}</colgroup><thead><tr><th class="id">#</th>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>{more}"
     )
@@ -75,7 +77,8 @@ def labels(found: Description, counts: Mapping[str, int], locale: str, most: int
         return ""
     total, top = sum(counts.values()), max(counts.values())
     lines = "".join(
-        f'<div class="label-line"><span title="{_e(name)}">{_e(name)}</span><b>{count:,}</b><em>{percent(count / total)}</em>'
+        f'<div class="label-line"><span title="{_e(name)}">{_e(name)}</span><b>{count:,}</b>'
+        f"<em>{percent(count / total)}</em>"
         f'<span class="bar"><i style="width:{count / top:.1%}"></i></span></div>'
         for name, count in list(counts.items())[:most]
     )
@@ -148,10 +151,8 @@ def tokens(found: TokenFacts, locale: str) -> str:
     verdict = _finding(
         "interrupted" if too_many else "done", f"datasets.unknown_{'high' if too_many else 'low'}", {}, locale
     )
-    return (
-        facts(pairs)
-        + f'<div class="findings">{verdict}</div><p class="muted">{_say("datasets.of_texts", locale, count=found.texts)}</p>'
-    )
+    counted = _say("datasets.of_texts", locale, count=found.texts)
+    return f'{facts(pairs)}<div class="findings">{verdict}</div><p class="muted">{counted}</p>'
 
 
 def reading(file: str, share: float | None, locale: str) -> str:

@@ -163,7 +163,8 @@ def wire(tab: DatasetsTab, services: Services, state: PageState) -> None:
         "outputs": tab.tokens,
         "show_progress": "minimal",
         "api_visibility": "private",
-        **lane,
+        "concurrency_id": "short",
+        "concurrency_limit": 2,
     }
     opened = (
         state.arrived.change(shown(act.arrive), None, everything, **quiet),
@@ -178,11 +179,12 @@ def wire(tab: DatasetsTab, services: Services, state: PageState) -> None:
         event.success(**tokens)
     tab.tokenizer.input(**tokens)
     tab.dismiss.click(shown(act.dismiss), [tab.chosen], everything, **quiet)
-    for trigger in (tab.search.input, tab.filter.input):
-        trigger(shown(act.draw_first), asked, rows, trigger_mode="always_last", **quiet, **lane)
-    tab.table.click(shown(act.sort), asked, rows, **quiet, **lane)
-    tab.previous.click(shown(act.draw_previous), asked, rows, **quiet, **lane)
-    tab.next.click(shown(act.draw_next), asked, rows, **quiet, **lane)
+    # A text put in at once (pasted by a program, filled by a browser) changes the box without an input event.
+    for trigger in (tab.search.change, tab.filter.input):
+        trigger(shown(act.draw_first), asked, rows, trigger_mode="always_last", **quiet)
+    tab.table.click(shown(act.sort), asked, rows, **quiet)
+    tab.previous.click(shown(act.draw_previous), asked, rows, **quiet)
+    tab.next.click(shown(act.draw_next), asked, rows, **quiet)
 
 
 @dataclass(frozen=True, slots=True)

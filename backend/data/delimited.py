@@ -87,6 +87,13 @@ class _BadRows:
             self.lines += (line,)
         self.first = self.first or error
 
+    def error(self) -> UserError:
+        """The first one, saying how many more there are if there are more."""
+        assert self.first is not None
+        if self.count == 1:
+            return self.first
+        return UserError(f"{self.first.key}_many", **self.first.values, more=f"{self.count - 1:,}")
+
 
 def read(
     path: Path, name: str, scratch: Path, skip_bad_rows: bool, progress: Progress
@@ -149,7 +156,7 @@ def _read(
         rows = _rows(text, dialect, bad, name)
         head = [row for _, row in zip(range(_HEAD_ROWS), rows, strict=False)]
         if not head and bad.first:
-            raise bad.first
+            raise bad.error()
         if not head:
             raise UserError("data.empty_file", file=name)
         columns, start, notes = _columns(head, name)
@@ -158,8 +165,7 @@ def _read(
             fitted, columns, scratch / f"{path.name}.staged", lambda: raw.tell(), path.stat().st_size, progress
         )
     if bad.first and not bad.skip:
-        bad.first.values["more"] = bad.count - 1
-        raise bad.first
+        raise bad.error()
     if bad.count > table.num_rows:
         raise UserError(
             "data.mostly_bad", file=name, bad=bad.count, good=table.num_rows, columns=", ".join(columns[:8])
@@ -190,7 +196,7 @@ def _rows(text: io.TextIOWrapper, dialect: _Dialect, bad: _BadRows, name: str) -
             first = lines.number - len(lines.row) + 1
             if dialect.delimiter == "\t" and dialect.quoting:
                 raise _QuotesAreText from error
-            bad.add(first, UserError("data.quote_open", file=name, line=first, more=0, start=lines.row[0].strip()[:80]))
+            bad.add(first, UserError("data.quote_open", file=name, line=first, start=lines.row[0].strip()[:80]))
             if not bad.skip and bad.count > 1000:
                 return
             lines.keep_first_only()
@@ -241,9 +247,7 @@ def _fitted(
                     names = ", ".join(columns[:8]) + ("…" if width > 8 else "")
                     bad.add(
                         line,
-                        UserError(
-                            "data.ragged", file=name, line=line, cells=len(cells), width=width, columns=names, more=0
-                        ),
+                        UserError("data.ragged", file=name, line=line, cells=len(cells), width=width, columns=names),
                     )
                     continue
             yield cells

@@ -51,12 +51,8 @@ class ColumnSummary:
     """Counts in equal steps from minimum to maximum (the last bin of a text ends at its 99th percentile and holds the
     rest)."""
 
-    @property
-    def few(self) -> bool:
-        """Whether its values are classes rather than free text or measures."""
-        return 0 < self.distinct <= _FEW or (
-            self.kind == "text" and 0 < self.distinct <= 100 and (self.maximum or 0) <= 40
-        )
+    few: bool = False
+    """Whether its values are classes rather than free text or measures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +215,15 @@ def _summary(database: duckdb.DuckDBPyConnection, alias: str, name: str, kind: s
         None if middle is None else float(middle),
         None if most is None else float(most),
         bins,
+        _is_few(kind, int(different), int(filled), most),
     )
+
+
+def _is_few(kind: str, distinct: int, filled: int, longest: float | None) -> bool:
+    """Few different values, each of them more than once on average; short ones if there are more than a handful."""
+    if not distinct or kind == "list" or 2 * distinct > filled + 2:
+        return False
+    return distinct <= _FEW or (kind == "text" and distinct <= 100 and (longest or 0) <= 40)
 
 
 def _histogram(database: duckdb.DuckDBPyConnection, alias: str, value: str, low: float, high: float) -> tuple[int, ...]:

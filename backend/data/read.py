@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather", ".xlsx")
-SKIPPABLE = ("data.ragged", "data.quote_open", "data.bad_json_line")
+SKIPPABLE = ("data.ragged", "data.ragged_many", "data.quote_open", "data.quote_open_many", "data.bad_json_line")
 """Errors that read_table(skip_bad_rows=True) gets past."""
 
 # First bytes of files that are no table, and what a person calls them: text `data.kind.{name}`.
