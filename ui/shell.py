@@ -154,7 +154,7 @@ def _wire_visitor(
     page.unload(leave)
     state.arrived.change(shown(draw_header), None, header, **quiet)
     for trigger in (timer.tick, state.arrived.change, started.change, tabs.select):
-        # Through the queue, since Gradio tells the page of a changed State only there: with queue=False nobody would hear it.
+        # Through the queue: with queue=False Gradio tells the page of no changed State, and nobody would hear it.
         trigger(shown(tick), None, [state.pulse, timer], **quiet)
 
 
