@@ -162,26 +162,34 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     )
     form.data.focus(shown(acts.refresh_data), [form.data], [form.data], queue=False, **quiet)
     form.model.focus(shown(acts.refresh_models), [form.model], [form.model], queue=False, **quiet)
-    gr.on([form.data.change, form.recipe.change], shown(acts.guess), [form.data, form.recipe], columns, **quiet).then(
-        shown(acts.suggest), outputs=[form.model, acts.suggested], inputs_kwargs=form.inputs, **quiet
-    )
-    gr.on(
-        [widget.change for widget in (*columns, *form.split.values())],
-        shown(acts.look),
-        outputs=[form.proof, form.findings, form.rows, form.split_fold],
+    look: dict[str, Any] = {
+        "fn": shown(acts.look),
+        "outputs": [form.proof, form.findings, form.rows, form.split_fold],
         **follow,
-    )
-    chosen = [form.model.change, *(widget.change for widget in columns)]
-    gr.on(
-        [*chosen, acts.suggested.change],
-        shown(acts.know_model),
-        [acts.suggested],
-        [form.model, form.name, form.unknown, form.switch_model],
+    }
+    know: dict[str, Any] = {
+        "fn": shown(acts.know_model),
+        "inputs": [acts.suggested],
+        "outputs": [form.model, form.name, form.unknown, form.switch_model],
         **follow,
+    }
+    refill: dict[str, Any] = {
+        "fn": shown(acts.refill_preset),
+        "inputs": [acts.filled],
+        "outputs": [*arguments, acts.filled],
+        **follow,
+    }
+    suggest: dict[str, Any] = {"fn": shown(acts.suggest), "outputs": [form.model, acts.suggested], **follow}
+    # What the person changes fires .input; what follows is chained, so that each step is made once and in order.
+    chosen = gr.on(
+        [form.data.change, form.recipe.change], shown(acts.guess), [form.data, form.recipe], columns, **quiet
     )
-    form.switch_model.click(lambda ref: ref, [acts.suggested], [form.model], queue=False, **quiet)
+    chosen.then(**look).then(**suggest).then(**know).then(**refill)
+    gr.on([widget.input for widget in columns], **look).then(**know)
+    gr.on([widget.change for widget in form.split.values()], **look)
+    form.model.input(**know).then(**refill)
+    form.switch_model.click(lambda ref: ref, [acts.suggested], [form.model], **quiet).then(**know).then(**refill)
     form.preset.input(shown(acts.fill_preset), outputs=[*arguments, acts.filled], **follow)
-    gr.on(chosen, shown(acts.refill_preset), [acts.filled], [*arguments, acts.filled], **follow)
     priced = [form.data, form.model, form.launcher, *columns, *form.split.values(), *arguments]
     gr.on(
         [widget.change for widget in priced],
