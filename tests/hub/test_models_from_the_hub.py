@@ -1,4 +1,4 @@
-"""Models come from a Hub that may be gated, slow, cut off or gone; each has its own words. A child process visits it."""
+"""Models come from a Hub that may be gated, slow, cut off or gone; each has words of its own. A child visits it."""
 
 from __future__ import annotations
 

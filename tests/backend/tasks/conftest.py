@@ -1,0 +1,55 @@
+"""Pipelines of tiny models, made as the page makes them, and a fresh process that runs a snippet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.models import ModelShelf
+from backend.settings import Settings
+from backend.tasks import all_tasks
+from backend.workspace import Workspace
+
+Opened = Callable[[str, Path], Any]
+
+
+@contextmanager
+def opened(settings: Settings, task: str, ref: str) -> Iterator[Any]:
+    """The task's pipeline on a leased model."""
+    one = all_tasks()[task]
+    with ModelShelf(settings).lease(Workspace.open(settings), ref, one.auto_class) as loaded:
+        yield one.pipeline(loaded)
+
+
+@pytest.fixture
+def classifier(settings: Settings, tiny_classifier: Path) -> Iterator[Any]:
+    """Two classes."""
+    with opened(settings, "text-classification", f"folder:{tiny_classifier}") as pipe:
+        yield pipe
+
+
+@pytest.fixture
+def writer(settings: Settings, tiny_generator: Path) -> Iterator[Any]:
+    """Writes noise; has a chat template."""
+    with opened(settings, "text-generation", f"folder:{tiny_generator}") as pipe:
+        yield pipe
+
+
+def printed(code: str) -> str:
+    """What Python code prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def printed_by_all(codes: list[str]) -> list[str]:
+    """What pieces of code print, one after another in one process: starting Python with transformers takes long."""
+    mark = "-- next --"
+    parts = [f"exec({code!r}, {{}})\nprint({mark!r})" for code in codes]
+    return printed("\n".join(parts)).split(mark + "\n")[:-1]

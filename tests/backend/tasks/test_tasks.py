@@ -1,0 +1,37 @@
+"""What holds for every task: it can be shown in both languages, its examples fill its form, it answers a batch."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from backend.tasks import all_tasks
+from backend.tasks.base import Task
+from backend.texts import LOCALES, catalogue
+
+TASKS = list(all_tasks().values())
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_control_has_a_label_and_a_help(task: Task, locale: str) -> None:
+    names = [one.name for one in task.inputs] + [one.name for one in fields(task.params)]
+    keys = [f"tasks.{task.name}", *(f"tasks.{task.name}.{name}" for name in names)]
+    keys += [
+        f"tasks.{task.name}.{one.name}.{choice}" for one in fields(task.params) for choice in one.metadata["choices"]
+    ]
+    helps = [f"{key}.help" for key in keys if key.count(".") < 3]
+    assert [key for key in keys + helps if key not in catalogue(locale)] == []
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_examples_fill_the_form_in_both_languages(task: Task) -> None:
+    names = {one.name for one in task.inputs}
+    assert all(set(example.values) == names for example in task.examples)
+    assert {example.language for example in task.examples} == set(LOCALES)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_defaults_are_within_their_own_limits(task: Task) -> None:
+    task.params()

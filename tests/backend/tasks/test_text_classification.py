@@ -1,0 +1,114 @@
+"""Text classification answers as the pipeline does, says what it read, shows its steps, and its code answers alike."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.errors import UserError
+from backend.settings import Settings
+from backend.tasks import all_tasks
+from backend.tasks.text_classification import ClassificationParams
+from tests import tiny
+from tests.backend.tasks.conftest import opened, printed_by_all
+
+TASK = all_tasks()["text-classification"]
+TEXT = "the movie was great, we love it"
+
+
+def test_every_label_gets_a_bar_best_first(classifier: Any) -> None:
+    bars = TASK.run(classifier, {"text": TEXT}, ClassificationParams())
+    assert {label for label, _ in bars.scores} == {"negative", "positive"}
+    assert bars.scores[0][1] >= bars.scores[1][1]
+    assert bars.exclusive and sum(score for _, score in bars.scores) == pytest.approx(1)
+
+
+def test_only_the_best_labels_are_given_where_asked(classifier: Any) -> None:
+    assert len(TASK.run(classifier, {"text": TEXT}, ClassificationParams(top_k=1)).scores) == 1
+
+
+def test_labels_stand_alone_under_sigmoid(classifier: Any) -> None:
+    bars = TASK.run(classifier, {"text": TEXT}, ClassificationParams(function="sigmoid"))
+    assert not bars.exclusive and sum(score for _, score in bars.scores) != pytest.approx(1)
+
+
+def test_a_multi_label_model_is_scored_by_sigmoid_unasked(
+    settings: Settings, tiny_classifier: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_classifier, tmp_path / "multi")
+    config = (folder / "config.json").read_text().replace("{", '{"problem_type": "multi_label_classification",', 1)
+    (folder / "config.json").write_text(config)
+    with opened(settings, "text-classification", f"folder:{folder}") as pipe:
+        chosen = TASK.run(pipe, {"text": TEXT}, ClassificationParams())
+        assert not chosen.exclusive
+        assert chosen == TASK.run(pipe, {"text": TEXT}, ClassificationParams(function="sigmoid"))
+
+
+def test_a_text_of_100_000_characters_is_read_as_far_as_it_fits_and_that_is_said(classifier: Any) -> None:
+    bars = TASK.run(classifier, {"text": "good " * 20_000}, ClassificationParams())
+    assert (bars.tokens, bars.tokens_read) == (20_002, 128)
+    assert bars.scores == TASK.run(classifier, {"text": "good " * 126}, ClassificationParams()).scores
+
+
+def test_a_long_text_is_refused_where_it_may_not_be_cut(classifier: Any) -> None:
+    with pytest.raises(UserError) as caught:
+        TASK.run(classifier, {"text": "good " * 200}, ClassificationParams(truncation=False))
+    assert caught.value.key == "tasks.text_too_long" and caught.value.values["tokens"] == 202
+
+
+@pytest.mark.parametrize("text", ["", "  \n", None])
+def test_no_text_is_told(classifier: Any, text: str | None) -> None:
+    with pytest.raises(UserError) as caught:
+        TASK.run(classifier, {"text": text}, ClassificationParams())
+    assert caught.value.key == "tasks.empty_text"
+
+
+def test_a_batch_gives_each_text_the_answer_it_gets_alone(classifier: Any) -> None:
+    texts = ["a bad film " * (1 + 7 * number % 40) for number in range(70)]
+    rows = dict(TASK.batch(classifier, texts, ClassificationParams()))
+    assert sorted(rows) == list(range(70))
+    for index in (0, 13, 69):
+        alone = dict(TASK.run(classifier, {"text": texts[index]}, ClassificationParams()).scores)
+        assert rows[index]["score"] == pytest.approx(max(alone.values()), abs=1e-5)
+        assert rows[index]["score_negative"] == pytest.approx(alone["negative"], abs=1e-5)
+
+
+def test_an_empty_text_in_a_batch_gets_an_empty_answer(classifier: Any) -> None:
+    rows = dict(TASK.batch(classifier, ["good", "", " "], ClassificationParams()))
+    assert rows[0]["label"] and rows[1] == rows[2] == {"label": "", "score": None}
+
+
+def test_the_steps_end_in_the_answer(classifier: Any) -> None:
+    steps = {step.key: step for step in TASK.steps(classifier, {"text": TEXT}, ClassificationParams())}
+    assert list(steps) == ["tokens", "tensors", "logits", "softmax"]
+    bars = TASK.run(classifier, {"text": TEXT}, ClassificationParams())
+    assert set(steps["softmax"].lines) == {f"{label}: {score:.4f}" for label, score in bars.scores}
+    assert steps["tokens"].lines[0].startswith("[CLS] the movie") and steps["tensors"].shape == "(1, 10)"
+
+
+def test_the_snippet_prints_the_answer(settings: Settings, tmp_path: Path) -> None:
+    folder = tiny.save_classifier(tmp_path / 'a "quoted" model', labels=("差评", "好评", "中评"))
+    asked = [
+        ({"text": TEXT}, ClassificationParams()),
+        ({"text": '这部电影\n很好看 "quoted" \\ { \u2028'}, ClassificationParams(function="sigmoid", top_k=2)),
+        ({"text": "bad " * 500}, ClassificationParams()),
+    ]
+    codes = [TASK.snippet(str(folder), values, params) for values, params in asked]
+    with opened(settings, "text-classification", f"folder:{folder}") as pipe:
+        for (values, params), output in zip(asked, printed_by_all(codes), strict=True):
+            rows = [line.rsplit(" ", 1) for line in output.splitlines()]
+            scores = TASK.run(pipe, values, params).scores
+            assert [label for label, _ in rows] == [label for label, _ in scores]
+            assert [float(score) for _, score in rows] == pytest.approx([score for _, score in scores], abs=1e-6)
+
+
+def test_only_models_with_such_a_head_fit(settings: Settings, tiny_classifier: Path, tiny_encoder: Path) -> None:
+    from backend.models import ModelShelf
+    from backend.workspace import Workspace
+
+    shelf, workspace = ModelShelf(settings), Workspace.open(settings)
+    assert TASK.fits(shelf.facts(workspace, f"folder:{tiny_classifier}"))
+    assert not TASK.fits(shelf.facts(workspace, f"folder:{tiny_encoder}"))
