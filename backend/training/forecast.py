@@ -174,7 +174,8 @@ def _interpolated(measured: list[tuple[int, float]], lengths: np.ndarray) -> np.
     import numpy as np
 
     known = np.asarray(measured, dtype=float)
-    return np.interp(lengths, known[:, 0], known[:, 1])
+    seconds: np.ndarray = np.interp(lengths, known[:, 0], known[:, 1])
+    return seconds
 
 
 def _baseline(spec: RunSpec, version: DataVersion, parts: dict[str, np.ndarray]) -> tuple[str, float]:

@@ -60,9 +60,7 @@ class Loop(Trainer):
             self.spec.arguments.seed,
         )
         loader = torch.utils.data.DataLoader(
-            self.train_dataset,
-            batch_sampler=batches,
-            collate_fn=self.data_collator,  # type: ignore[arg-type]
+            self.prepared.splits["train"].features, batch_sampler=batches, collate_fn=self.data_collator
         )
         return self.accelerator.prepare(loader)
 

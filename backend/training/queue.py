@@ -25,6 +25,11 @@ from backend.training.spec import Launcher, MetricPoint, Phase, RunSpec, RunStat
 from backend.workspace import Workspace
 
 POLL_SECONDS = 0.5
+# Each copy to trackio costs a third of a second of one core.
+MIRROR_SECONDS = 30.0
+# A run forecast to take less is not worth a process of its own.
+THREAD_SECONDS = 60.0
+THREAD_MIB = 1200.0
 log = logging.getLogger(__name__)
 
 
@@ -172,7 +177,10 @@ class RunQueue:
             folder = RunFolder(workspace.folder("runs", run_id))
             if (workspace, run_id) in known:
                 continue
+            was = folder.status().state
             status = settle(folder)
+            if status.state is not was:
+                self._mirror(folder)
             if status.state is RunState.QUEUED and not process_of(status):
                 try:
                     waiting.append((folder.spec().created, run_id))
@@ -221,20 +229,26 @@ class RunQueue:
         # Asking for the device may import torch: not while a person waits for Start.
         folder.write_spec(replace(spec, model_path=str(facts.path), device=device_name(self.settings)))
         launched = launch(self._launcher(spec), folder.path, self.nursery)
-        self._wait(launched)
+        try:
+            self._wait(launched, folder)
+        finally:
+            if not self._closed:
+                self._mirror(folder)
         if not self._closed and folder.status().state.lives:
             raise launched.cause()
-        if self.settings.trackio:
-            self._mirror(folder)
 
-    def _wait(self, launched: Launched) -> None:
+    def _wait(self, launched: Launched, folder: RunFolder) -> None:
+        mirrored = time.monotonic()
         while not launched.wait(POLL_SECONDS):
             if self._closed:
                 return
+            if time.monotonic() - mirrored > MIRROR_SECONDS:
+                mirrored = time.monotonic()
+                self._mirror(folder)
 
     def _mirror(self, folder: RunFolder) -> None:
         """Copy the run to trackio. Whatever goes wrong there is in the log; the run is what it is."""
-        if folder.metrics.exists():
+        if self.settings.trackio and folder.metrics.exists():
             self.nursery.start("mirror", folder.path)
 
     @contextmanager
@@ -260,7 +274,9 @@ class RunQueue:
             if wanted != "auto":
                 return wanted  # type: ignore[return-value]
         forecast = known_forecast(spec)
-        return "thread" if forecast is not None and forecast.seconds_high < THREAD_SECONDS else "process"
+        brief = forecast is not None and forecast.seconds_high < THREAD_SECONDS
+        # A larger model would take the page's memory along, and a page whose process is short of memory is a slow one.
+        return "thread" if brief and forecast.memory_mib < THREAD_MIB else "process"  # type: ignore[union-attr]
 
     def _queued(self) -> RunStatus:
         """A waiting run carries the process that will start it: another app on this workspace leaves it alone then."""
@@ -309,7 +325,3 @@ class RunQueue:
             )
         except UserError as error:
             return RunSummary(run_id=run_id, spec=None, status=status, error=error)
-
-
-# A run forecast to take less is not worth a process of its own.
-THREAD_SECONDS = 60.0

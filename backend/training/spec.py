@@ -127,7 +127,7 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class MetricPoint:
-    """One line of metrics.jsonl. values: {"loss": 0.41, "learning_rate": 4e-5} or {"eval_loss": .., "eval_f1_macro": ..}."""
+    """One line of metrics.jsonl. values: {"loss": 0.41, "learning_rate": 4e-5} or {"eval_loss": 0.3, ...}."""
 
     step: int
     """Optimizer steps done; 0 is before the first."""
