@@ -116,7 +116,8 @@ def _wide_share(text: str, codec: str) -> float:
     foreign = [character for character in text if ord(character) > 127]
     share = sum(character in usual for character in foreign) / max(1, len(foreign))
     if codec == "euc_kr":
-        share -= 0.01
+        # Any Korean is also some Chinese; but of eight Chinese characters half would lie beyond the Hangul.
+        share += 0.01 if share == 1 and len(foreign) >= 8 else -0.01
     return share
 
 
@@ -173,11 +174,11 @@ def _decodes(path: Path, codec: str) -> bool:
 
 @cache
 def _western_bytes() -> dict[str, int]:
-    """Character to byte as browsers and editors read Windows-1252: its five holes are the control characters."""
-    table = {}
-    for byte in range(256):
-        raw = bytes((byte,))
-        table[raw.decode("cp1252", errors="ignore") or raw.decode("latin-1")] = byte
+    """Character to byte, for Windows-1252 and for Latin-1, which differ in the bytes 80 to 9f only."""
+    table = {chr(byte): byte for byte in range(256)}
+    for byte in range(0x80, 0xA0):
+        table[bytes((byte,)).decode("cp1252", errors="ignore")] = byte
+    table.pop("", None)
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +11,9 @@ if TYPE_CHECKING:
 _INTEGER = r"^\s*[-+]?(0|[1-9]\d{0,17})\s*$"
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _COMMA_NUMBER = r"^\s*[-+]?\d+(,\d+)?\s*$"
+# A code such as 007 or a telephone number, not a number.
 _LEADING_ZERO = r"^\s*[-+]?0\d"
+_HEAD_ROWS = 200
 _NO_NUMBER = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-")
 
 
@@ -33,8 +36,10 @@ def kind_of(data_type: pa.DataType) -> str:
 
 
 def typed(table: pa.Table, comma_is_point: bool = False) -> pa.Table:
-    """A table of text with its columns of numbers as numbers. A column is a number only if every filled cell of it is
-    one."""
+    """A table of text with its columns of numbers as numbers.
+
+    A column is a number only if every filled cell of it is one; cells such as NA or null are then empty.
+    """
     import pyarrow as pa
 
     columns = [_typed_column(column, comma_is_point) for column in table.columns]
@@ -45,31 +50,38 @@ def _typed_column(column: pa.ChunkedArray, comma_is_point: bool) -> pa.ChunkedAr
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if column.null_count == len(column):
-        return column
     # Most columns of text show it in their first rows, and a look at those is cheap.
-    filled = column.slice(0, 200).drop_null()
-    if len(filled) and not _could_be_numbers(filled, comma_is_point):
+    head = [None if value in _NO_NUMBER else value for value in column.slice(0, _HEAD_ROWS).to_pylist()]
+    kind = _kind_of_numbers([value for value in head if value is not None], comma_is_point)
+    if kind == "text" or (not kind and len(column) <= _HEAD_ROWS):
         return column
+    if len(column) <= _HEAD_ROWS:
+        number = int if kind == "integer" else float
+        return pa.chunked_array([[None if text is None else number(text.replace(",", ".")) for text in head]])
     blank = pc.is_in(column, value_set=pa.array(_NO_NUMBER))
-    column_or_null = pc.if_else(blank, None, column)
-    if column_or_null.null_count == len(column) or _any(column, _LEADING_ZERO, but=r"^\s*[-+]?0[.,]"):
+    filled = pc.if_else(blank, None, column)
+    if filled.null_count == len(column) or _any(column, _LEADING_ZERO):
         return column
-    if _all(column_or_null, _INTEGER):
-        return pc.cast(pc.utf8_trim_whitespace(pc.replace_substring_regex(column_or_null, r"^\s*\+", "")), pa.int64())
-    if _all(column_or_null, _NUMBER):
-        return pc.cast(pc.utf8_trim_whitespace(pc.replace_substring_regex(column_or_null, r"^\s*\+", "")), pa.float64())
-    if comma_is_point and _all(column_or_null, _COMMA_NUMBER):
-        return pc.cast(pc.utf8_trim_whitespace(pc.replace_substring(column_or_null, ",", ".")), pa.float64())
+    plain_text = pc.utf8_trim_whitespace(pc.replace_substring_regex(filled, r"^\s*\+", ""))
+    if _all(filled, _INTEGER):
+        return pc.cast(plain_text, pa.int64())
+    if _all(filled, _NUMBER):
+        return pc.cast(plain_text, pa.float64())
+    if comma_is_point and _all(filled, _COMMA_NUMBER):
+        return pc.cast(pc.replace_substring(plain_text, ",", "."), pa.float64())
     return column
 
 
-def _could_be_numbers(values: Any, comma_is_point: bool) -> bool:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    values = values.filter(pc.invert(pc.is_in(values, value_set=pa.array(_NO_NUMBER))))
-    return not len(values) or _all(values, _NUMBER) or (comma_is_point and _all(values, _COMMA_NUMBER))
+def _kind_of_numbers(values: list[str], comma_is_point: bool) -> str:
+    """integer, number, text; "" when there is no value to tell by."""
+    if not values:
+        return ""
+    if any(re.search(_LEADING_ZERO, value) for value in values):
+        return "text"
+    if all(re.search(_INTEGER, value) for value in values):
+        return "integer"
+    patterns = (_NUMBER, _COMMA_NUMBER) if comma_is_point else (_NUMBER,)
+    return "number" if any(all(re.search(pattern, value) for value in values) for pattern in patterns) else "text"
 
 
 def _all(values: Any, pattern: str) -> bool:
@@ -78,11 +90,10 @@ def _all(values: Any, pattern: str) -> bool:
     return bool(pc.all(pc.match_substring_regex(values, pattern), skip_nulls=True, min_count=0).as_py())
 
 
-def _any(values: Any, pattern: str, but: str) -> bool:
+def _any(values: Any, pattern: str) -> bool:
     import pyarrow.compute as pc
 
-    hits = pc.and_not(pc.match_substring_regex(values, pattern), pc.match_substring_regex(values, but))
-    return bool(pc.any(hits, skip_nulls=True, min_count=0).as_py())
+    return bool(pc.any(pc.match_substring_regex(values, pattern), skip_nulls=True, min_count=0).as_py())
 
 
 def plain(table: pa.Table) -> pa.Table:
