@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -84,7 +84,7 @@ def loss_chart(
 
 
 def score_chart(
-    scores: dict[str, tuple[Sequence[float], Sequence[float]]],
+    scores: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     locale: str,
     baseline: float | None = None,
     baseline_label: str = "",
@@ -140,6 +140,7 @@ def confusion_chart(labels: Sequence[str], counts: Sequence[Sequence[int]], loca
         "ticks": "",
         "showgrid": False,
         "automargin": True,
+        "ticklabelstandoff": 6,
         "fixedrange": True,
     }
     figure.update_xaxes(**axis, side="top", tickangle=-40 if len(labels) > 5 else 0)
@@ -175,7 +176,9 @@ def _lines(
     last = max([total_steps, *(curve.steps[-1] for curve in curves if len(curve.steps))], default=1) or 1
     right = max([MARGIN_RIGHT, *(22 + 7 * _width(_short(c.name)) for c in named if c.steps[-1] > 0.8 * last)])
     figure.update_layout(**_layout(height=height, right=right))
-    figure.update_xaxes(title_text=say("charts.step", locale), title_standoff=8, range=[0, last], showgrid=False)
+    figure.update_xaxes(
+        title_text=say("charts.step", locale), title_standoff=8, title_font_size=13, range=[0, last], showgrid=False
+    )
     figure.update_yaxes(range=limits, tickformat=".0%" if share else None)
     _names_at_ends(figure, named, limits, height)
     return figure

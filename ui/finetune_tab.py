@@ -9,7 +9,7 @@ import gradio as gr
 
 from ui import pickers
 from ui.errors import shown
-from ui.finetune import choosing, form, launching, run
+from ui.finetune import choosing, form, launching, run, run_view
 from ui.visitor import PageState, Services
 
 
@@ -18,7 +18,7 @@ class FinetuneTab:
     """Widgets of the tab, and the states by which other tabs and the shell speak with it."""
 
     form: form.Form
-    run: run.RunView
+    run: run_view.RunView
     try_it: gr.Button
     try_ref: gr.State
     """Ref of the model that Try it opens: `run:ID`, or `run:ID@last`."""
@@ -34,7 +34,7 @@ class FinetuneTab:
 
 def build(services: Services) -> FinetuneTab:
     """Lay the tab out."""
-    form_parts, run_parts = form.build(), run.build()
+    form_parts, run_parts = form.build(), run_view.build()
     return FinetuneTab(
         form_parts,
         run_parts,

@@ -23,7 +23,7 @@ VERDICTS = {"fits": "done", "tight": "interrupted", "exceeds": "failed"}
 
 def preset_choices(times: Mapping[str, float], locale: str) -> list[tuple[str, str]]:
     """The presets with the time each takes, where it is known."""
-    choices = []
+    choices: list[tuple[str, str]] = []
     for preset in PRESETS:
         title = phrases.phrase("preset", preset, locale)
         if preset in times:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from backend.training.suggest import suggest_model
 
 from backend.data.library import open_data
 from backend.errors import UserError
 from backend.recipes import all_recipes
 from backend.recipes.base import TrainArguments
+from backend.training.suggest import suggest_model
 from ui import pickers
 from ui.errors import shown
 from ui.finetune import cards

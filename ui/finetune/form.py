@@ -46,9 +46,9 @@ class Form:
     preset: gr.Radio
     name: gr.Textbox
     split_fold: gr.Accordion
-    split: dict[str, gr.components.FormComponent]
+    split: dict[str, Any]
     settings_fold: gr.Accordion
-    arguments: dict[str, gr.components.FormComponent]
+    arguments: dict[str, Any]
     launcher: gr.Dropdown
     card: gr.HTML
     rows: gr.HTML
@@ -137,7 +137,7 @@ def _model() -> tuple[gr.Dropdown, gr.HTML, gr.Button]:
     return model, unknown, gr.Button(i18n("finetune.switch_model"), visible=False, elem_classes="inline-button")
 
 
-def _split() -> tuple[gr.Accordion, dict[str, gr.components.FormComponent]]:
+def _split() -> tuple[gr.Accordion, dict[str, Any]]:
     default = SplitPlan()
     with gr.Accordion(i18n("finetune.split"), open=False, elem_classes="fold") as fold:
         with gr.Row(equal_height=False):
@@ -167,11 +167,11 @@ def _split() -> tuple[gr.Accordion, dict[str, gr.components.FormComponent]]:
     return fold, widgets
 
 
-def _settings() -> tuple[gr.Accordion, dict[str, gr.components.FormComponent], gr.Dropdown]:
+def _settings() -> tuple[gr.Accordion, dict[str, Any], gr.Dropdown]:
     by_name = {field.name: field for field in fields(TrainArguments)}
     grouped = {name for names in GROUPS.values() for name in names}
     groups = GROUPS | {"checks": (*GROUPS["checks"], *(name for name in by_name if name not in grouped))}
-    arguments: dict[str, gr.components.FormComponent] = {}
+    arguments: dict[str, Any] = {}
     with gr.Accordion(i18n("finetune.settings"), open=False, elem_classes="fold") as fold:
         for group, names in groups.items():
             gr.HTML(i18n(f"finetune.group.{group}"), elem_classes="caption", apply_default_css=False)

@@ -49,7 +49,7 @@ class Launching:
             yield {form.card: cards.refusal(error, locale), form.forecast: ready}
             return
         yield {form.card: cards.forecast(found, locale), form.forecast: ready, self.measured: filled.costs()}
-        times = {draft.preset: found.seconds}
+        times: dict[str, float] = {draft.preset: found.seconds}
         for preset in PRESETS:
             if preset != draft.preset:
                 try:

@@ -82,11 +82,12 @@ def progress(spec: RunSpec, status: RunStatus, locale: str) -> str:
 
 
 def sentence(
-    status: RunStatus, position: int, points: Sequence[MetricPoint], metric: str, baseline: Baseline, locale: str
+    status: RunStatus, ahead: int, points: Sequence[MetricPoint], metric: str, baseline: Baseline, locale: str
 ) -> str:
     """What a run that lives would say of itself: its place in the queue, what it does, how its score moves."""
     if status.state == RunState.QUEUED:
-        return _lead(say("finetune.waiting_one" if position <= 1 else "finetune.waiting", locale, count=position))
+        key = "finetune.waiting" if ahead > 1 else "finetune.waiting_one" if ahead else "finetune.waiting_none"
+        return _lead(say(key, locale, count=ahead))
     steps, scores = line(points, EVAL + metric)
     if not scores:
         return _lead(html.escape(phrases.phrase("phase", status.phase, locale)))

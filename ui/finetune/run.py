@@ -1,4 +1,4 @@
-"""The view of one run: live while it goes, its report when it has ended; drawn from the run folder alone."""
+"""What is shown of a run: live while it goes, its report when it has ended; drawn from the run folder alone."""
 
 from __future__ import annotations
 
@@ -13,98 +13,17 @@ from backend.recipes import all_recipes
 from backend.recipes.base import Report
 from backend.training.queue import RunSummary
 from backend.training.run_folder import RunFolder
-from backend.training.spec import MetricPoint
+from backend.training.spec import MetricPoint, RunState
 from backend.workspace import Workspace
 from ui import charts, phrases
 from ui.errors import shown
 from ui.finetune import live, report
-from ui.text import i18n, say
+from ui.finetune.run_view import RunView
+from ui.text import say
 from ui.visitor import PageState, Services, locale_of
 
 Updates = dict[Any, Any]
 LOG_LINES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """Widgets of the view."""
-
-    view: gr.Column
-    head: gr.HTML
-    new_run: gr.Button
-    stop: gr.Button
-    which: gr.Radio
-    try_it: gr.Button
-    progress: gr.HTML
-    sentence: gr.HTML
-    result: gr.Row
-    scores: gr.HTML
-    labels: gr.HTML
-    confusion: gr.Plot
-    wrong_title: gr.HTML
-    wrong: gr.HTML
-    curves: gr.Row
-    loss: gr.Plot
-    score: gr.Plot
-    rate: gr.Plot
-    checks: gr.HTML
-    settings: gr.HTML
-    log: gr.HTML
-
-    @property
-    def parts(self) -> list[gr.blocks.Block]:
-        """Everything a redraw may change."""
-        return [getattr(self, name) for name in self.__slots__ if name != "new_run"]
-
-
-def build() -> RunView:
-    """Lay the view out: the answer first, then what it was made of."""
-    with gr.Column(visible=False, elem_classes="run-view") as view:
-        with gr.Row(elem_classes="run-top"):
-            head = _html()
-            with gr.Row(elem_classes="run-buttons"):
-                new_run = gr.Button(i18n("finetune.new_run"), min_width=110)
-                stop = gr.Button(
-                    i18n("finetune.stop"), variant="primary", visible=False, min_width=200, elem_id="stop-run"
-                )
-                which = gr.Radio(
-                    [], label=i18n("finetune.which"), show_label=False, visible=False, interactive=True,
-                    elem_classes="segments",
-                )  # fmt: skip
-                try_it = gr.Button(
-                    i18n("finetune.try_it"), variant="primary", visible=False, elem_id="try-it", min_width=110
-                )
-        progress, sentence = _html(), _html()
-        with gr.Row(visible=False, elem_classes="two") as result:
-            with gr.Column(min_width=320):
-                _caption("finetune.scores")
-                scores = _html()
-                _caption("finetune.labels")
-                labels = _html()
-            with gr.Column(min_width=320):
-                _caption("finetune.confusion")
-                confusion = gr.Plot(show_label=False, container=False)
-        wrong_title, wrong = _html(), _html()
-        with gr.Row(visible=False, elem_classes="two") as curves:
-            with gr.Column(min_width=320):
-                _caption("finetune.loss_chart")
-                loss = gr.Plot(show_label=False, container=False)
-            with gr.Column(min_width=320):
-                _caption("finetune.score_chart")
-                score = gr.Plot(show_label=False, container=False)
-        with gr.Column(elem_classes="folds"):
-            with gr.Accordion(i18n("finetune.fold.checks"), open=False, elem_classes="fold"):
-                checks = _html()
-            with gr.Accordion(i18n("finetune.fold.rate"), open=False, elem_classes="fold"):
-                rate = gr.Plot(show_label=False, container=False)
-            with gr.Accordion(i18n("finetune.fold.settings"), open=False, elem_classes="fold"):
-                settings = _html()
-            with gr.Accordion(i18n("finetune.fold.log"), open=False, elem_classes="fold"):
-                log = _html()
-    return RunView(
-        view, head, new_run, stop, which, try_it, progress, sentence, result, scores, labels, confusion, wrong_title,
-        wrong, curves, loss, score, rate, checks, settings, log,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +36,13 @@ class Showing:
     services: Services
     shown_run: gr.State
     drawn: gr.State
-    """(what of the run, how many points) the page shows already, so that only news is drawn."""
+    """What the page shows already: of the run, of its losses, of its checks; only news is drawn, plots are costly."""
     try_ref: gr.State
 
     def arrive(self, last_opened: str, request: gr.Request) -> str:
         """The run a fresh page shows: the one that trains, else the one opened last in this browser, else the form."""
         runs = self.services.queue.runs(self.services.workspace(request))
-        lives = [run for run in runs if run.status and run.status.state.lives]
+        lives = [run for run in runs if run.status.state.lives]
         running = [run for run in lives if run.position == 0]
         chosen = (running or lives[::-1] or [run for run in runs if run.run_id == last_opened])[:1]
         return chosen[0].run_id if chosen else ""
@@ -134,17 +53,22 @@ class Showing:
         if not run_id:
             return self._form(workspace, locale)
         run = self.services.queue.run(workspace, run_id)
-        if run.error or not run.spec or not run.status:
+        if run.error or not run.spec:
             return self._unreadable(run, locale)
         points = self.services.queue.points(workspace, run_id)
         final = self.services.queue.report(workspace, run_id)
         status = run.status.to_json() | {"heartbeat": 0}
-        news = [f"{locale} {run_id} {run.position} {status} {bool(final)}", f"{locale} {run_id} {len(points)}"]
-        if drawn == news:
+        checks = len(live.line(points, live.EVAL + "loss")[0])
+        whose = f"{locale} {run_id} {bool(final)}"
+        news = [f"{whose} {run.position} {status}", f"{whose} {len(points)}", f"{whose} {checks}"]
+        seen = drawn or ["", "", ""]
+        if seen == news:
             return {self.drawn: gr.skip()}
         updates = self._words(run, points, final, workspace, locale) | {self.drawn: news}
-        if not drawn or drawn[1] != news[1] or (final and drawn[0] != news[0]):
-            updates |= self._plots(run, points, final, locale)
+        if seen[1] != news[1]:
+            updates |= self._losses(run, points, locale)
+        if seen[2] != news[2]:
+            updates |= self._scores(run, points, final, locale)
         return updates
 
     def stop(self, run_id: str, request: gr.Request) -> Updates:
@@ -158,7 +82,7 @@ class Showing:
         return f"run:{run_id}{which or ''}"
 
     def _form(self, workspace: Workspace, locale: str) -> Updates:
-        lives = [run for run in self.services.queue.runs(workspace) if run.status and run.status.state.lives]
+        lives = [run for run in self.services.queue.runs(workspace) if run.status.state.lives]
         return {
             self.view.view: gr.Column(visible=False),
             self.form_view: gr.Column(visible=True),
@@ -185,11 +109,12 @@ class Showing:
         self, run: RunSummary, points: list[MetricPoint], final: Report | None, workspace: Workspace, locale: str
     ) -> Updates:
         view, spec, status = self.view, run.spec, run.status
-        assert spec and status
+        assert spec
         metric, names = _metrics(run)
         lives, folder = status.state.lives, RunFolder(workspace.folder("runs", run.run_id))
         if lives:
-            sentence = live.sentence(status, run.position, points, metric, live.baseline(status, final), locale)
+            ahead = self._ahead(run, workspace)
+            sentence = live.sentence(status, ahead, points, metric, live.baseline(status, final), locale)
         else:
             sentence = report.sentence(final, status, locale) if final else live.ending(status, locale)
         stopping = lives and folder.stop_requested()
@@ -221,24 +146,33 @@ class Showing:
             self.try_ref: f"run:{run.run_id}",
         }
 
-    def _plots(self, run: RunSummary, points: list[MetricPoint], final: Report | None, locale: str) -> Updates:
-        view, status = self.view, run.status
-        assert status
-        metric, names = _metrics(run)
-        guess = live.baseline(status, final)
-        total = status.total_steps
-        scores = {phrases.phrase("metric", name, locale): live.line(points, live.EVAL + name) for name in names}
+    def _ahead(self, run: RunSummary, workspace: Workspace) -> int:
+        """How many runs a waiting one has before it. For a moment after Start it waits without any."""
+        if run.position != 1:
+            return run.position
+        trains = any(one.status.state == RunState.RUNNING for one in self.services.queue.runs(workspace))
+        return int(trains or self.services.settings.public)
+
+    def _losses(self, run: RunSummary, points: list[MetricPoint], locale: str) -> Updates:
+        """The charts that move with every logged step."""
+        total = run.status.total_steps
         losses = live.line(points, "loss"), live.line(points, live.EVAL + "loss")
-        updates: Updates = {view.curves: gr.Row(visible=bool(points))}
-        if points:
-            rate = live.line(points, "learning_rate")
-            updates |= {
-                view.loss: charts.loss_chart(*losses, locale, total),
-                view.score: charts.score_chart(scores, locale, guess.values.get(metric), guess.label, total),
-                view.rate: charts.rate_chart(rate, locale, total),
-            }
+        return {
+            self.view.curves: gr.Row(visible=bool(points)),
+            self.view.loss: charts.loss_chart(*losses, locale, total),
+        }
+
+    def _scores(self, run: RunSummary, points: list[MetricPoint], final: Report | None, locale: str) -> Updates:
+        """The charts that move with every check."""
+        metric, names = _metrics(run)
+        total, guess = run.status.total_steps, live.baseline(run.status, final)
+        scores = {phrases.phrase("metric", name, locale): live.line(points, live.EVAL + name) for name in names}
+        updates: Updates = {
+            self.view.score: charts.score_chart(scores, locale, guess.values.get(metric), guess.label, total),
+            self.view.rate: charts.rate_chart(live.line(points, "learning_rate"), locale, total),
+        }
         if final:
-            updates[view.confusion] = charts.confusion_chart(final.labels, final.confusion, locale)
+            updates[self.view.confusion] = charts.confusion_chart(final.labels, final.confusion, locale)
         return updates
 
 
@@ -275,11 +209,3 @@ def _metrics(run: RunSummary) -> tuple[str, tuple[str, ...]]:
     assert run.spec
     recipe = all_recipes()[run.spec.recipe]
     return recipe.best_metric, recipe.shown_metrics
-
-
-def _html() -> gr.HTML:
-    return gr.HTML("", apply_default_css=False)
-
-
-def _caption(key: str) -> None:
-    gr.HTML(i18n(key), elem_classes="caption", apply_default_css=False)
