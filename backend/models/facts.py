@@ -100,6 +100,8 @@ def read_config(folder: Path, title: str) -> dict[str, Any]:
     """config.json as it is. Raises UserError when it lacks or cannot be read."""
     path = folder / "config.json"
     if not path.is_file():
+        if base := _read_json(folder / "adapter_config.json").get("base_model_name_or_path"):
+            raise UserError("models.only_adapter", model=title, base=base)
         found = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))[:6]
         raise UserError("models.no_config", model=title, folder=folder, found=", ".join(found) or "-")
     refuse_pointer(path, title)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 from functools import cache
 from pathlib import Path
 
 from backend.settings import Settings
 
+# Of Nvidia, AMD, and either of them beneath Windows.
+_GPU_NODES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 # A container's own limit, in both versions of control groups: what the machine has free is not ours then.
 _CGROUP_FILES = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
@@ -20,9 +25,12 @@ _CGROUP_FILES = (
 
 @cache
 def device_name(settings: Settings) -> str:
-    """The torch device that models run on: cpu, cuda or mps. Imports torch the first time."""
+    """The torch device that models run on: cpu, cuda or mps. Imports torch only where there may be a GPU."""
     if settings.device != "auto":
         return settings.device
+    # The page's first answer asks this, and torch takes seconds to import.
+    if sys.platform == "linux" and not any(Path(node).exists() for node in _GPU_NODES):
+        return "cpu"
     import torch
 
     if torch.cuda.is_available():
@@ -55,3 +63,14 @@ def _reclaimable(statistics: Path) -> int:
         if name in ("inactive_file", "total_inactive_file"):
             return int(value)
     return 0
+
+
+def give_back(device: str) -> None:
+    """Hand what dropped models held back to the system, which the allocators otherwise keep for later."""
+    gc.collect()
+    if device == "cuda":
+        import torch
+
+        torch.cuda.empty_cache()
+    elif sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)

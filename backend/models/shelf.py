@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from backend.models import loading
 from backend.models.facts import ModelFacts, Progress
 from backend.models.finding import LAST, ModelFinder, has_tokenizer, name_of
 from backend.models.hub import Hub
-from backend.models.memory import device_name
+from backend.models.memory import device_name, give_back
 from backend.settings import Settings
 from backend.workspace import Workspace
 
@@ -157,7 +156,12 @@ class ModelShelf:
             self._entries.pop(key, None)
         self._shrink(loading.needed_bytes(facts))
         device = device_name(self.settings)
-        loading.refuse_too_large(facts, self._bound, device)
+        try:
+            loading.refuse_too_large(facts, self._bound, device)
+        except UserError:
+            # The bound would allow it, but the machine is short: what is not in use goes first.
+            self._shrink(self._bound)
+            loading.refuse_too_large(facts, self._bound, device)
         model = loading.load_model(facts, auto_class, device, progress)
         loaded = LoadedModel(facts, model, tokenizer, loading.weight_bytes(model))
         entry = _Entry(loaded, stamp, leases=1)
@@ -176,7 +180,7 @@ class ModelShelf:
                 del self._entries[key]
                 dropped = True
         if dropped:
-            gc.collect()
+            give_back(device_name(self.settings))
 
     def memory_bytes(self) -> int:
         """Bytes of all loaded models."""
@@ -192,7 +196,7 @@ class ModelShelf:
             for key, entry in list(self._entries.items()):
                 if entry.loaded.facts.ref in (ref, ref + LAST):
                     del self._entries[key]
-        gc.collect()
+        give_back(device_name(self.settings))
 
 
 def _stamp(folder: Path, names: tuple[str, ...] = ()) -> tuple[tuple[str, int, int], ...]:

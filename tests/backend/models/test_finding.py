@@ -115,6 +115,13 @@ def test_a_folder_without_config_names_what_was_found(shelf: ModelShelf, workspa
     assert found.key == "models.no_config" and "model.safetensors" in found.what()
 
 
+def test_an_adapter_alone_names_its_base(shelf: ModelShelf, workspace: Workspace, folder: Path) -> None:
+    (folder / "config.json").unlink()
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "acme/base"}')
+    found = error(shelf, workspace, str(folder))
+    assert found.key == "models.only_adapter" and "acme/base" in found.what()
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"model_type": 3}', "\ufeff\x00"])
 def test_a_config_that_is_none_is_told(shelf: ModelShelf, workspace: Workspace, folder: Path, text: str) -> None:
     (folder / "config.json").write_text(text)

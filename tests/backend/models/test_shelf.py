@@ -277,3 +277,13 @@ def test_one_tokenizer_serves_threads_that_pad_and_cut_differently(tiny_classifi
     with ThreadPoolExecutor(4) as pool:
         limits = [8, 16, 32, 64]
         assert list(pool.map(lengths, limits)) == [{limit} for limit in limits]
+
+
+def test_loading_leaves_the_process_wide_generator_alone(
+    shelf: ModelShelf, workspace: Workspace, tiny_classifier: Path
+) -> None:
+    import torch
+
+    before = torch.random.get_rng_state()
+    with shelf.lease(workspace, f"folder:{tiny_classifier}", CLASSIFIER):
+        assert torch.equal(before, torch.random.get_rng_state())
