@@ -1,0 +1,195 @@
+"""Single-label classification: columns guessed, labels read, data refused or warned about, models made ready."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.data.version import DataVersion
+from backend.errors import UserError
+from backend.models import ModelFacts
+from backend.recipes import all_recipes
+from backend.recipes.base import PRESETS, TrainArguments
+from tests.backend.tables import save_version
+
+RECIPE = all_recipes()["single-label-classification"]
+TEXTS = [f"a text about thing number {number}" for number in range(40)]
+TWO = ["good", "bad"] * 20
+
+
+def columns(text: str = "text", label: str = "label") -> dict[str, str]:
+    return {"text": text, "label": label}
+
+
+def refused(version: DataVersion, chosen: dict[str, str]) -> UserError:
+    with pytest.raises(UserError) as raised:
+        RECIPE.check(version, chosen)
+    # Both sentences exist in both languages and their values fit.
+    for locale in ("en", "zh-CN"):
+        assert raised.value.what(locale) and raised.value.todo(locale)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("text", "label"),
+        ("review", "sentiment"),
+        ("headline", "topic"),
+        ("标题", "类别"),
+        ("评论内容", "标签"),
+        ("x1", "x2"),
+    ],
+)
+def test_text_and_label_columns_are_guessed(tmp_path: Path, text: str, label: str) -> None:
+    version = save_version(tmp_path / "v", **{"id": list(range(40)), label: TWO, text: TEXTS})
+    assert RECIPE.guess_columns(version) == {"text": text, "label": label}
+
+
+def test_the_longer_of_two_text_columns_is_the_text(tmp_path: Path) -> None:
+    version = save_version(tmp_path / "v", name=[f"n{n}" for n in range(40)], words=[t * 5 for t in TEXTS], label=TWO)
+    assert RECIPE.guess_columns(version)["text"] == "words"
+
+
+def test_a_column_of_scores_is_not_guessed_as_the_label(tmp_path: Path) -> None:
+    version = save_version(tmp_path / "v", text=TEXTS, label=[n / 7 for n in range(40)], group=TWO)
+    assert RECIPE.guess_columns(version)["label"] == "group"
+
+
+def test_without_classes_only_the_text_is_guessed(tmp_path: Path) -> None:
+    assert RECIPE.guess_columns(save_version(tmp_path / "v", text=TEXTS)) == {"text": "text"}
+
+
+def test_labels_come_in_natural_order(tmp_path: Path) -> None:
+    names = ["grade 10", "grade 9", "grade 2", "Grade 1"]
+    version = save_version(tmp_path / "v", text=TEXTS, label=names * 10)
+    assert RECIPE.labels(version, columns()) == ("Grade 1", "grade 2", "grade 9", "grade 10")
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([0, 1, 10, 2], ("0", "1", "2", "10")),
+        ([1.0, 2.0, 1.0, None], ("1", "2")),
+        ([True, False, True, None], ("false", "true")),
+        ([" a", "a ", "b", ""], ("a", "b")),
+    ],
+)
+def test_values_get_the_names_a_person_would_give(
+    tmp_path: Path, values: list[object], labels: tuple[str, ...]
+) -> None:
+    assert RECIPE.labels(save_version(tmp_path / "v", text=TEXTS, label=values * 10), columns()) == labels
+
+
+def test_rows_without_text_or_label_are_not_used_and_their_number_is_said(tmp_path: Path) -> None:
+    texts = ["  ", None, *TEXTS[2:]]
+    labels = ["good", "bad", None, *TWO[3:]]
+    version = save_version(tmp_path / "v", text=texts, label=labels)
+    assert np.flatnonzero(~RECIPE.usable(version, columns())).tolist() == [0, 1, 2]
+    said = {finding.key: finding.values for finding in RECIPE.check(version, columns())}
+    assert said["recipes.finding.rows"]["rows"] == 37
+    assert said["recipes.finding.empty_text"]["empty"] == 2
+    assert said["recipes.finding.empty_label"]["empty"] == 1
+
+
+def test_a_third_of_empty_labels_is_a_warning(tmp_path: Path) -> None:
+    labels = [None if number % 3 == 0 else label for number, label in enumerate(TWO)]
+    findings = RECIPE.check(save_version(tmp_path / "v", text=TEXTS, label=labels), columns())
+    assert [f.level for f in findings if f.key == "recipes.finding.empty_label"] == ["warning"]
+
+
+def test_rare_labels_and_a_large_majority_are_warnings(tmp_path: Path) -> None:
+    findings = RECIPE.check(save_version(tmp_path / "v", text=TEXTS, label=["a"] * 38 + ["b"] * 2), columns())
+    assert {f.key for f in findings if f.level == "warning"} == {"recipes.finding.few_rows", "recipes.finding.majority"}
+
+
+def test_a_missing_label_column_is_refused_with_those_there_are_and_the_likely_one(tmp_path: Path) -> None:
+    error = refused(save_version(tmp_path / "v", text=TEXTS, mood=TWO), columns(label="feeling"))
+    assert error.key == "recipes.missing_label_column.likely"
+    assert "text, mood" in error.what() and "mood" in error.todo() and "feeling" in error.what()
+
+
+def test_a_missing_text_column_is_refused_with_the_likely_one(tmp_path: Path) -> None:
+    error = refused(save_version(tmp_path / "v", words=TEXTS, label=TWO), columns())
+    assert error.key == "recipes.missing_text_column.likely" and "words" in error.todo()
+
+
+def test_a_label_column_of_scores_is_refused_and_the_likely_label_offered(tmp_path: Path) -> None:
+    version = save_version(tmp_path / "v", text=TEXTS, score=[n / 7 for n in range(40)], group=TWO)
+    error = refused(version, columns(label="score"))
+    assert error.key == "recipes.score_column.likely" and "score" in error.what() and "group" in error.todo()
+
+
+@pytest.mark.parametrize(
+    ("labels", "key"),
+    [
+        (["same"] * 40, "recipes.one_class"),
+        ([f"id {n}" for n in range(40)], "recipes.all_labels_differ"),
+        ([None] * 40, "recipes.no_rows"),
+    ],
+)
+def test_labels_from_which_nothing_can_be_learnt_are_refused(tmp_path: Path, labels: list[object], key: str) -> None:
+    import pyarrow as pa
+
+    version = save_version(tmp_path / "v", text=TEXTS, label=pa.array(labels, pa.string()))  # type: ignore[arg-type]
+    assert refused(version, columns()).key == key
+
+
+def test_more_than_a_thousand_labels_are_refused(tmp_path: Path) -> None:
+    labels = [f"l{number % 1100}" for number in range(2200)]
+    error = refused(save_version(tmp_path / "v", text=[f"t{n}" for n in range(2200)], label=labels), columns())
+    assert error.key == "recipes.too_many_labels" and "1100" in error.what()
+
+
+def test_one_column_cannot_be_text_and_label(tmp_path: Path) -> None:
+    version = save_version(tmp_path / "v", text=TEXTS, label=TWO)
+    assert refused(version, columns(text="label")).key == "recipes.same_column"
+
+
+def test_a_model_gets_a_head_with_the_names_of_the_labels(tiny_encoder: Path) -> None:
+    model = RECIPE.load_model(str(tiny_encoder), ("a", "b", "c"), TrainArguments())
+    assert model.config.id2label == {0: "a", 1: "b", 2: "c"} and model.classifier.out_features == 3
+
+
+def test_a_head_of_another_size_is_made_anew(tiny_classifier: Path) -> None:
+    assert RECIPE.load_model(str(tiny_classifier), ("a", "b", "c"), TrainArguments()).classifier.out_features == 3
+
+
+def test_frozen_embeddings_do_not_train_and_the_rest_does(tiny_encoder: Path) -> None:
+    model = RECIPE.load_model(str(tiny_encoder), ("a", "b"), TrainArguments(freeze_embeddings=True))
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert not any("embeddings" in name for name in trained)
+    assert any("encoder" in name for name in trained) and any("classifier" in name for name in trained)
+
+
+def test_dropout_is_set_everywhere(tiny_encoder: Path) -> None:
+    model = RECIPE.load_model(str(tiny_encoder), ("a", "b"), TrainArguments(dropout=0.0))
+    rates = {module.p for module in model.modules() if type(module).__name__ == "Dropout"}
+    assert rates == {0.0}
+
+
+def test_the_baseline_scores_as_scikit_learn_says() -> None:
+    from backend.metrics.classification import classification_scores
+
+    train, test = np.array([1, 1, 0, 2]), np.array([0, 1, 1, 2, 2])
+    label, scores = RECIPE.baseline(train, test, ("a", "b", "c"))
+    assert label == "b"
+    assert scores == pytest.approx(classification_scores(np.full(5, 1), test))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("rows", [1, 300, 7000, 1_000_000])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_every_preset_gives_valid_arguments(preset: str, rows: int, device: str) -> None:
+    facts = ModelFacts(ref="hub:a/b", title="b", source="hub", path=None, max_length=64)
+    arguments = RECIPE.preset(preset, facts, rows, device)  # type: ignore[arg-type]
+    assert arguments.max_length <= 64 and arguments.num_train_epochs > 0
+
+
+def test_presets_take_longer_the_more_thorough_they_are(tiny_encoder: Path) -> None:
+    facts = ModelFacts(ref="folder:x", title="x", source="folder", path=tiny_encoder, max_length=512)
+    quick, balanced, thorough = (RECIPE.preset(preset, facts, 5000, "cpu") for preset in PRESETS)
+    assert quick.num_train_epochs < balanced.num_train_epochs < thorough.num_train_epochs
+    assert quick.learning_rate > balanced.learning_rate > thorough.learning_rate
