@@ -23,7 +23,7 @@ Lane = Literal["short", "generate"]
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Scores of labels, best first. exclusive: they compete and sum to 1 (softmax); else each stands alone (sigmoid)."""
+    """Scores of labels, best first. exclusive: they compete, sum 1 (softmax); else each stands alone (sigmoid)."""
 
     scores: tuple[tuple[str, float], ...]
     exclusive: bool = True
@@ -85,7 +85,8 @@ def param(
 ) -> Any:
     """A field of a task's or recipe's dataclass, with what its widget and its check need.
 
-    The widget follows the type: bool a checkbox, choices a dropdown, a number with both ends a slider, else a number or text box.
+    The widget follows the type: bool a checkbox, choices a dropdown, a number with both ends a slider, else a number
+    or text box.
     Its label and help are the texts `{area}.{name}` and `{area}.{name}.help`. optional: None is allowed (an empty box).
     """
     limits = {"minimum": minimum, "maximum": maximum, "step": step, "choices": choices, "optional": optional}
@@ -93,7 +94,7 @@ def param(
 
 
 def check_params(params: Any, area: str) -> None:
-    """Raise UserError for the first field of a dataclass made with `param` that is outside its limits or of a wrong type.
+    """Raise UserError for the first field of a dataclass made with `param` that is outside its limits or of wrong type.
 
     area: the prefix of the label texts, so that the error names the control as the page does.
     """
@@ -122,7 +123,7 @@ def check_params(params: Any, area: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step inside a pipeline, for "behind the pipeline". key: text `tasks.step.{key}`; code: the Python line that does it."""
+    """One step inside a pipeline, for "behind the pipeline". key: text `tasks.step.{key}`; code: its Python line."""
 
     key: str
     lines: tuple[str, ...]
