@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from backend.data.split import SplitPlan
 from backend.metrics.record import Recorder
@@ -39,6 +42,7 @@ def write_run(
     status = RunStatus(
         state=state, phase=Phase.TRAINING, step=steps, total_steps=TOTAL, epoch=3 * steps / TOTAL,
         samples_per_second=118.0, seconds_left=0.4 * (TOTAL - steps), memory_mib=1530.0, started=started,
+        pid=os.getpid(), pid_created=psutil.Process().create_time(),
         ended=0.0 if state.lives else started + 0.4 * steps, heartbeat=time.time(), best_step=steps, best_value=skill,
         launcher="process", baseline={"accuracy": 0.55, "f1_macro": 0.35}, baseline_label="positive", error=error,
     )  # fmt: skip
@@ -56,7 +60,8 @@ def write_run(
 def spec(run_id: str, created: str = "2026-11-20T10:00:00+00:00", **arguments: Any) -> RunSpec:
     """What such a run was asked to do."""
     return RunSpec(
-        name=run_id, recipe="single-label-classification", model_ref="starter:all-MiniLM-L6-v2", data_ref="sample:reviews_en",
+        name=run_id, recipe="single-label-classification", model_ref="starter:all-MiniLM-L6-v2",
+        data_ref="sample:reviews_en",
         data_version=1, columns={"text": "text", "label": "label"}, split=SplitPlan(),
         arguments=TrainArguments(**arguments), run_id=run_id, model_title="all-MiniLM-L6-v2 (starter)",
         data_title="Reviews", created=created,
@@ -91,22 +96,27 @@ def report(skill: float = 0.9, labels: tuple[str, ...] = LABELS) -> Report:
     ]
     scores = {"accuracy": skill, "f1_macro": skill - 0.01, "loss": 0.31}
     guess = {"accuracy": 0.55, "f1_macro": 0.35}
+    wrong = {"true": labels[0], "answer": labels[-1]}
     return Report(
         headline_split="test",
         headline_metric="accuracy",
-        splits={"train": scores | {"rows": 384, "accuracy": 0.97}, "validation": scores | {"rows": 48}, "test": scores | {"rows": 48}},
+        splits={
+            "train": scores | {"rows": 384, "accuracy": 0.97},
+            "validation": scores | {"rows": 48},
+            "test": scores | {"rows": 48},
+        },
         baseline={"train": guess, "validation": guess, "test": guess},
         baseline_label=labels[-1],
         labels=list(labels),
         per_label=[
-            {"label": label, "precision": skill, "recall": skill - 0.02 * place, "f1": skill - 0.01 * place, "rows": rows}
-            for place, label in enumerate(labels)
+            {"label": label, "precision": skill, "recall": skill - 0.02 * i, "f1": skill - 0.01 * i, "rows": rows}
+            for i, label in enumerate(labels)
         ],
         confusion=confusion,
         wrong=[
-            {"row_id": 7, "text": "It is fine. <b>Nothing</b> more, nothing less.", "true": labels[0], "answer": labels[-1], "confidence": 0.971},
-            {"row_id": 9, "text": "I wanted to like it.", "true": labels[0], "answer": labels[-1], "confidence": 0.904},
+            wrong | {"row_id": 7, "text": "It is fine. <b>Nothing</b> more, nothing less.", "confidence": 0.971},
+            wrong | {"row_id": 9, "text": "I wanted to like it.", "confidence": 0.904},
         ],
         wrong_count=2,
-        facts={"train_seconds": 61.0, "total_seconds": 74.2, "steps": TOTAL, "samples_per_second": 118.0, "stopped": False},
+        facts={"train_seconds": 61.0, "total_seconds": 74.2, "steps": TOTAL, "stopped": False},
     )  # fmt: skip

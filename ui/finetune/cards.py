@@ -10,6 +10,7 @@ from backend.data.query import rows
 from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.recipes.base import PRESETS, Finding
+from backend.texts import catalogue
 from backend.training.spec import Forecast
 from ui import phrases
 from ui.errors import error_card
@@ -68,8 +69,8 @@ def proof(version: DataVersion, columns: Mapping[str, str], locale: str) -> str:
 def findings(found: Iterable[Finding], locale: str) -> str:
     """Everything to know before Start, one line each, the worst first."""
     order = list(LEVELS)[::-1]
-    lines = [_finding(one.level, say(one.key, locale, **_written(one.values)), _todo(one, locale)) for one in
-             sorted(found, key=lambda one: order.index(one.level))]  # fmt: skip
+    ordered = sorted(found, key=lambda one: order.index(one.level))
+    lines = [_finding(one.level, say(one.key, locale, **one.values), _todo(one, locale)) for one in ordered]
     return f'<ul class="findings">{"".join(lines)}</ul>' if lines else ""
 
 
@@ -159,18 +160,8 @@ def _finding(level: str, text: str, todo: str, escaped: bool = False) -> str:
 
 
 def _todo(finding: Finding, locale: str) -> str:
-    from backend.texts import catalogue
-
     key = f"{finding.key}.todo"
-    return say(key, locale, **_written(finding.values)) if key in catalogue("en") else ""
-
-
-def _written(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a finding as a person reads them: shares in percent, thousands apart."""
-    return {
-        name: f"{value:.0%}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
-        for name, value in values.items()
-    }
+    return say(key, locale, **finding.values) if key in catalogue("en") else ""
 
 
 def _cut(value: Any) -> str:
