@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 POLL_SECONDS = 0.25
 WATCH_SECONDS = 1.0
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one is gone")
     chosen = parser.parse_args()
     if chosen.nursery:
-        return serve()
+        serve()
     *kind, folder = chosen.words or parser.error("RUN_DIR is missing")
     if chosen.with_parent:
         leave_with_parent(os.getppid(), Path(folder))
@@ -49,7 +49,7 @@ def work(kind: str, folder: Path) -> int:
     return 0
 
 
-def serve() -> int:
+def serve() -> NoReturn:
     """Import, then fork a child for each line of stdin, until stdin ends."""
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
     preload()
@@ -60,7 +60,8 @@ def serve() -> int:
         if select.select([0], [], [], POLL_SECONDS)[0]:
             received = os.read(0, 65536)
             if not received:
-                return 0
+                # Quickly, since the app is ending: nothing here is worth the seconds that torch takes to unload.
+                os._exit(0)
             *lines, waiting = (waiting + received).split(b"\n")
             for line in lines:
                 job = json.loads(line)

@@ -34,7 +34,9 @@ class Loop(Trainer):
         self.board, self.recorder = board, recorder
         # Without a validation split the test split is watched, but it may not choose: the last state then is the best.
         self.watched = "validation" if len(prepared.splits["validation"]) else "test"
-        self.best_step, self.best_value = 0, -math.inf
+        self.best_step = 0
+        # Of two states with equal metric, the one with the lower loss is the better one.
+        self.best_value = (-math.inf, -math.inf)
         self.best_scores: Scores | None = None
         self.last_scores: Scores | None = None
         self.stopped = False
@@ -74,12 +76,12 @@ class Loop(Trainer):
         self.last_scores = scores
         point = {"eval_loss": scores.loss} | {f"eval_{name}": value for name, value in values.items()}
         self.record(step, point)
-        best = values[self.recipe.best_metric]
+        value = (values[self.recipe.best_metric], -scores.loss)
         # Before the first step nothing has been learnt: worth a point, but no checkpoint.
-        if step and (best > self.best_value or self.watched != "validation"):
-            self.best_step, self.best_value, self.best_scores = step, best, scores
+        if step and (value > self.best_value or self.watched != "validation"):
+            self.best_step, self.best_value, self.best_scores = step, value, scores
             keep_model(self.model, self.board.folder.best)
-            self.board.update(best_step=step, best_value=best)
+            self.board.update(best_step=step, best_value=value[0])
         self.board.say(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in point.items()))
         self.board.update(phase=Phase.TRAINING)
         # Else Trainer would score again at the end of the epoch.

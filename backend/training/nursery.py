@@ -46,7 +46,7 @@ class Job:
 
 
 class Nursery:
-    """Starts jobs; any thread may call. `warm()` brings it up ahead of the first; after `close` it may come up again."""
+    """Starts jobs; any thread may call. `warm()` brings it up ahead of the first one, `close()` ends it for now."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
