@@ -66,6 +66,7 @@ def asker(
             if chat_input and talk:
                 values[chat_input] = [*history, {"role": "user", "content": said}]
             reply: Reply | None = None
+            shown: Updates = {}
             with_steps = bool(given["inside_open"])
             for news in answering.ask(services.shelf, workspace, task, ref, values, params, stop, with_steps):
                 if not isinstance(news, Reply):
@@ -75,11 +76,15 @@ def asker(
                 shown = (
                     _talk(tab, values[chat_input], reply) if chat_input and talk else _said(tab, said, reply, locale)
                 )
-                yield shown | {tab.waiting: "", tab.foot: answers.footing(reply, locale) if reply.finished else ""}
+                if chat_input and talk:
+                    shown[form.inputs[chat_input]] = ""
+                shown |= {tab.waiting: "", tab.foot: answers.footing(reply, locale) if reply.finished else ""}
+                yield shown
         except Exception as error:  # noqa: BLE001 - an error stands where the answer would stand; error_card logs ours
             yield _idle(tab, locale) | _failed(tab, services, request, task, given["model"], error, locale)
             return
-        done = _idle(tab, locale)
+        # A browser that is behind may draw the last update only: it has everything.
+        done = shown | _idle(tab, locale)
         if reply is not None:
             source = reply.facts.ref.removeprefix("hub:") if reply.facts.ref.startswith("hub:") else reply.facts.path
             inside = answers.inside(reply.steps, locale) if with_steps else ""
@@ -88,8 +93,8 @@ def asker(
                 tab.asked: (task.name, ref, values, params),
                 tab.inside: inside,
             }
-            if chat_input and talk:
-                done |= {form.inputs[chat_input]: "", tab.new_chat: gr.Button(visible=True)}
+            if talk:
+                done[tab.new_chat] = gr.Button(visible=True)
         yield done
 
     return run

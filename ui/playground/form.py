@@ -117,7 +117,7 @@ def _optional(key: str) -> Any:
     return i18n(key) if key in catalogue("en") else None
 
 
-def _short(text: str, most: int = 46) -> str:
+def _short(text: str, most: int = 36) -> str:
     """A text cut at a word for a pill."""
     line = " ".join(text.split())
     if len(line) <= most:
