@@ -347,6 +347,7 @@ class _Actions:
             where=where,
             sort=view["sort"],
             descending=view["descending"],
+            columns=[column.name for column in version.columns[: data_view.COLUMNS_SHOWN]],
         )
         return {
             tab.table: data_view.table(page, describe.describe(version), view, search or "", locale),
