@@ -11,7 +11,7 @@ class UserError(Exception):
     """Something a person can understand and mend.
 
     key names two texts in assets/text/<locale>/*.json: `key` says what happened, `key.todo` says what to do.
-    values fill the {placeholders} of both. A run keeps the pair in its status, so that the page can say it in either language.
+    values fill the {placeholders} of both. A run keeps the pair in its status: the page says it in either language.
     """
 
     def __init__(self, key: str, /, **values: object) -> None:

@@ -61,7 +61,8 @@ class Settings:
                 default=str(value),
                 help=f"{knob_field.metadata['meaning']} [{variable(knob_field)}, default {knob_field.default}]"
                 + (f" One of: {', '.join(choices)}." if choices else ""),
-                **({"nargs": "?", "const": "yes"} if isinstance(knob_field.default, bool) else {}),
+                nargs="?" if isinstance(knob_field.default, bool) else None,
+                const="yes" if isinstance(knob_field.default, bool) else None,
             )
         texts = vars(parser.parse_args(list(arguments)))
         try:
@@ -81,16 +82,16 @@ def variable(knob_field: Field[Any]) -> str:
 
 
 def _parsed(knob_field: Field[Any], text: str) -> Any:
-    kind = type(knob_field.default)
-    if kind is bool:
+    default: object = knob_field.default
+    if isinstance(default, bool):
         if text.lower() in ("1", "yes", "true", "on"):
             return True
         if text.lower() in ("0", "no", "false", "off", ""):
             return False
         raise ValueError(f"{flag(knob_field)} must be yes or no, not {text!r}")
-    if isinstance(knob_field.default, Path):
+    if isinstance(default, Path):
         return Path(text).expanduser()
-    if kind is int:
+    if isinstance(default, int):
         try:
             return int(text)
         except ValueError:

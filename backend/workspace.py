@@ -14,7 +14,7 @@ from typing import Any
 from backend.errors import UserError
 from backend.settings import Settings
 
-# Letters of any script, digits, dot, dash, underscore; never a path separator, a leading dot or a name over 80 characters.
+# Letters of any script, digits, dot, dash, underscore; no path separator, no leading dot, 80 characters at most.
 _NAME = re.compile(r"(?!\.)[\w.\-]{1,80}", re.UNICODE)
 
 
@@ -39,7 +39,7 @@ class Workspace:
         return self.root.name
 
     def folder(self, kind: str, name: str) -> Path:
-        """The folder of one thing: kind is runs, datasets, uploads or models. Raises UserError for a name that is none."""
+        """The folder of one thing: kind is runs, datasets, uploads or models. Raises UserError for a bad name."""
         if not _NAME.fullmatch(name):
             raise UserError("workspace.bad_name", name=name[:80])
         return self.root / kind / name

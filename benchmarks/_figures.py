@@ -18,7 +18,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """goal: the bound as written, "<= 1.25"; empty for a figure that is only told. spread: smallest and largest seen."""
+    """goal: the bound as written, "<= 1.25"; empty: only told. spread: smallest and largest seen."""
 
     value: float
     unit: str
@@ -43,7 +43,9 @@ def machine() -> str:
 
 def write(name: str, figures: dict[str, Figure]) -> None:
     """Print the table and write results/NAME.json; figures of an earlier run that this one lacks are kept."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.strip()
     path = RESULTS / f"{name}.json"
     kept = json.loads(path.read_text())["figures"] if path.exists() else {}
     for figure_name, figure in figures.items():
@@ -63,7 +65,9 @@ def write(name: str, figures: dict[str, Figure]) -> None:
         print(f"  {figure_name:58} {figure.value:10.4g} {figure.unit:12}{figure.goal:9}{verdict}{spread}")
 
 
-def paired_ratio(ours: Callable[[], float], theirs: Callable[[], float], pairs: int = 5) -> tuple[Figure, list[float], list[float]]:
+def paired_ratio(
+    ours: Callable[[], float], theirs: Callable[[], float], pairs: int = 5
+) -> tuple[Figure, list[float], list[float]]:
     """Median and spread of ours/theirs over interleaved pairs (A B A B ...), with both series."""
     a, b = [], []
     for _ in range(pairs):

@@ -1,4 +1,4 @@
-"""Test accuracy on real public data, trained through the product. Needs the data folder beside the checkout; says so where it lacks."""
+"""Test accuracy on real public data, trained through the product; needs the data folder, and says so."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CASES = (
 
 
 def main(wanted: list[str]) -> None:
-    """Each case on its own, written as soon as it is done; one that is in the results already is left out unless named."""
+    """Each case on its own, written as soon as it is done; one that has a result is left out unless named."""
     if not DATA.is_dir():
         sys.exit(f"The public data sets are not here ({DATA}). Set WORKBENCH_BENCH_DATA to their folder.")
     path = RESULTS / "quality.json"

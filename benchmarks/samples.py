@@ -1,4 +1,4 @@
-"""A Quick look run on each sample that the product ships: time from Start to Try it, and points above the majority baseline."""
+"""A Quick look run on the samples: time from Start to Try it, and points above the majority baseline."""
 
 from __future__ import annotations
 

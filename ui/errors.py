@@ -29,7 +29,7 @@ def shown(handler: Handler) -> Handler:
             return handler(*args, **kwargs)
         except gr.Error:
             raise
-        except Exception as error:  # noqa: BLE001 - one of the two borders where everything is caught
+        except Exception as error:  # one of the two borders where everything is caught
             raise _toast(error, _locale(args, kwargs)) from error
 
     @functools.wraps(handler)
@@ -38,7 +38,7 @@ def shown(handler: Handler) -> Handler:
             yield from handler(*args, **kwargs)
         except gr.Error:
             raise
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # as above
             raise _toast(error, _locale(args, kwargs)) from error
 
     return streaming if inspect.isgeneratorfunction(handler) else plain  # type: ignore[return-value]
@@ -57,8 +57,8 @@ def error_card(error: Exception, locale: str) -> str:
     """HTML for an error that stands where the answer would stand."""
     what, todo = explain(error, locale)
     return (
-        f'<div class="error-card" role="alert"><p class="lead-text"><span class="cross">✕</span> {html.escape(what)}</p>'
-        f"<p>{html.escape(todo)}</p></div>"
+        '<div class="error-card" role="alert"><p class="lead-text"><span class="cross">✕</span> '
+        f"{html.escape(what)}</p><p>{html.escape(todo)}</p></div>"
     )
 
 

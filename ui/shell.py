@@ -95,7 +95,7 @@ def free_port(host: str, port: int) -> int:
 
 
 class EarlyScript:
-    """ASGI middleware: puts the early script right after <head> of the page, since launch(head=...) comes too late for it."""
+    """ASGI middleware: puts the early script right after <head>, since launch(head=...) comes too late for it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -117,7 +117,7 @@ class EarlyScript:
                 return
             body = body.replace(b"<head>", b"<head>" + self.script, 1)
             others = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
-            await send(start | {"headers": [*others, (b"content-length", str(len(body)).encode())]})
+            await send({**start, "headers": [*others, (b"content-length", str(len(body)).encode())]})
             await send({"type": "http.response.body", "body": body})
 
         await self.app(scope, receive, insert)
@@ -132,7 +132,7 @@ def _wire_visitor(
     timer: gr.Timer,
     started: gr.State,
 ) -> None:
-    """The browser introduces itself at load; from then on the timer, tab changes and starts of runs keep `pulse` true."""
+    """The browser introduces itself at load; then the timer, tab changes and starts of runs keep `pulse` true."""
     language = gr.Textbox(visible=False)
     secret = gr.Textbox(visible=False)
 
@@ -179,18 +179,24 @@ def _open_run(wanted: dict[str, Any]) -> tuple[dict[str, Any], gr.Tabs]:
 def _header(settings: Settings, locale: str, status: str) -> str:
     """Brand, status, tour, language and colour scheme. Plain buttons: what they do needs no server."""
     logo = (ASSETS / "logo.svg").read_text(encoding="utf-8")
-    switch = "".join(
-        f'<button type="button" lang="{code}" class="{"on" if code == locale else ""}" aria-pressed="{str(code == locale).lower()}"'
-        f" onclick=\"workbench.speak('{code}')\">{name}</button>"
-        for code, name in (("en", "EN"), ("zh-CN", "中文"))
-    )
+    scheme = html.escape(say("shell.scheme", locale))
+    languages = "".join(_language(code, name, locale) for code, name in (("en", "EN"), ("zh-CN", "中文")))
+    return f"""
+<div class="topbar">
+  <div class="brand">{logo}<b>Transformers <span>Workbench</span></b></div>
+  <div class="status">{status}</div>
+  <button type="button" class="quiet" id="tour-start" onclick="workbench.tour(0)">{say("shell.tour", locale)}</button>
+  <div class="switch" role="group" aria-label="Language 语言">{languages}</div>
+  <button type="button" class="quiet" id="scheme" title="{scheme}" aria-label="{scheme}"
+    onclick="workbench.toggleScheme()">◐</button>
+</div>"""
+
+
+def _language(code: str, name: str, locale: str) -> str:
+    on = code == locale
     return (
-        f'<div class="topbar"><div class="brand">{logo}<b>Transformers <span>Workbench</span></b></div>'
-        f'<div class="status">{status}</div>'
-        f'<button type="button" class="quiet" id="tour-start" onclick="workbench.tour(0)">{html.escape(say("shell.tour", locale))}</button>'
-        f'<div class="switch" role="group" aria-label="Language 语言">{switch}</div>'
-        f'<button type="button" class="quiet" id="scheme" onclick="workbench.toggleScheme()" title="{html.escape(say("shell.scheme", locale))}"'
-        f' aria-label="{html.escape(say("shell.scheme", locale))}">◐</button></div>'
+        f'<button type="button" lang="{code}" class="{"on" if on else ""}" aria-pressed="{str(on).lower()}"'
+        f""" onclick="workbench.speak('{code}')">{name}</button>"""
     )
 
 
@@ -199,18 +205,14 @@ def _status(services: Services, request: gr.Request, locale: str) -> str:
 
     online = services.shelf.online()
     memory = psutil.virtual_memory()
-    workspace = services.workspace(request)
+    free, total = f"{memory.available / 2**30:.1f}", f"{memory.total / 2**30:.0f}"
+    place = html.escape(_short(services.workspace(request).root))
+    dot, net = ("on", "shell.online") if online else ("off", "shell.offline")
     parts = (
-        (
-            "net",
-            f'<i class="dot {"on" if online else "off"}"></i>{say("shell.online" if online else "shell.offline", locale)}',
-        ),
+        ("net", f'<i class="dot {dot}"></i>{say(net, locale)}'),
         ("device", device_name(services.settings).upper()),
-        (
-            "memory",
-            say("shell.memory", locale, free=f"{memory.available / 2**30:.1f}", total=f"{memory.total / 2**30:.0f}"),
-        ),
-        ("place", say("shell.workspace", locale, name=f"<b>{html.escape(_short(workspace.root))}</b>")),
+        ("memory", say("shell.memory", locale, free=free, total=total)),
+        ("place", say("shell.workspace", locale, name=f"<b>{place}</b>")),
     )
     return "".join(f'<span class="{name}">{text}</span>' for name, text in parts)
 

@@ -14,7 +14,8 @@ CHINESE = ["Noto Sans SC", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC"]
 
 
 def _color(name: str, shades: str) -> Color:
-    return Color(*(f"#{shade}" for shade in shades.split()), name=name)
+    steps = ("c50", "c100", "c200", "c300", "c400", "c500", "c600", "c700", "c800", "c900", "c950")
+    return Color(**{step: f"#{shade}" for step, shade in zip(steps, shades.split(), strict=True)}, name=name)
 
 
 PETROL = _color("petrol", "EAF5F5 D3EAEB A9D5D7 7FC6C9 45A3A8 1B868C 0A6C74 08585F 07464B 06373B 04262A")
@@ -34,8 +35,9 @@ def theme() -> gr.themes.Base:
         font_mono=[LocalFont("IBM Plex Mono", weights=(400, 700)), *CHINESE, "monospace"],
     )
     plain = dict.fromkeys(
-        ("block_background_fill", "panel_background_fill", "block_label_background_fill", "checkbox_label_background_fill",
-         "checkbox_label_background_fill_hover", "checkbox_label_background_fill_selected"),
+        ("block_background_fill", "panel_background_fill", "block_label_background_fill",
+         "checkbox_label_background_fill", "checkbox_label_background_fill_hover",
+         "checkbox_label_background_fill_selected"),
         "transparent",
     )  # fmt: skip
     no_width = dict.fromkeys(
@@ -52,7 +54,11 @@ def theme() -> gr.themes.Base:
     titles = {
         f"block_{part}_{name}": value
         for part in ("title", "label")
-        for name, value in (("text_size", "*text_sm"), ("text_weight", "600"), ("text_color", "*body_text_color_subdued"))
+        for name, value in (
+            ("text_size", "*text_sm"),
+            ("text_weight", "600"),
+            ("text_color", "*body_text_color_subdued"),
+        )
     }
     dark = {f"{name}_dark": value for name, value in plain.items()}
     return base.set(

@@ -17,7 +17,8 @@ def test_a_name_that_could_leave_the_workspace_is_refused(workspace: Workspace, 
 
 
 @pytest.mark.parametrize(
-    ("wanted", "made"), [("my/run 1", "my-run-1"), ("评论 情感", "评论-情感"), ("///", "run"), ("..", "run"), ("🙂", "run")]
+    ("wanted", "made"),
+    [("my/run 1", "my-run-1"), ("评论 情感", "评论-情感"), ("///", "run"), ("..", "run"), ("🙂", "run")],
 )
 def test_what_a_person_types_becomes_a_name_that_is_allowed(workspace: Workspace, wanted: str, made: str) -> None:
     name = workspace.free_name("runs", wanted)

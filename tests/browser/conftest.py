@@ -93,7 +93,7 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[OpenPage]:
-    """Opens the page as a browser of its own: open_page(url, language="zh-CN", width=390, scheme="dark", tour="seen")."""
+    """Opens the page in a browser of its own: open_page(url, language="zh-CN", width=390, scheme="dark")."""
     contexts = []
 
     def open_one(
@@ -106,7 +106,9 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
         )
         contexts.append(context)
         if tour is not None:
-            context.add_init_script(f"localStorage.getItem('workbench-tour') ?? localStorage.setItem('workbench-tour', '{tour}')")
+            context.add_init_script(
+                f"localStorage.getItem('workbench-tour') ?? localStorage.setItem('workbench-tour', '{tour}')"
+            )
         page = context.new_page()
         page.goto(url)
         expect(page.locator("#header .status .device")).not_to_be_empty()

@@ -30,7 +30,9 @@ def test_the_colour_scheme_button_is_remembered_after_a_reload(app: App, open_pa
     expect(body).to_have_class(re.compile(r"\bdark\b"))
 
 
-def test_the_tour_is_offered_once_goes_on_after_a_reload_and_stays_away_once_left(app: App, open_page: OpenPage) -> None:
+def test_the_tour_is_offered_once_goes_on_after_a_reload_and_stays_away_once_left(
+    app: App, open_page: OpenPage
+) -> None:
     page = open_page(app.url, tour=None)
     tour = page.locator("#tour")
     expect(tour).to_contain_text("Train a model on your own CSV?")
