@@ -1,4 +1,4 @@
-"""Run folders written by hand in the product's own format, so that the page can be shown every state without training."""
+"""Run folders written by hand in the product's own format: every state can be shown without training."""
 
 from __future__ import annotations
 
