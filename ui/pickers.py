@@ -62,7 +62,8 @@ def facts_line(facts: ModelFacts, locale: str) -> str:
     if facts.parameters:
         # Chinese counts in ten thousands.
         wan = f"{facts.parameters / 1e4:,.0f}"
-        parts.append(say("pickers.parameters", locale, millions=f"{facts.parameters / 1e6:,.1f}", wan=wan))
+        millions = f"{facts.parameters / 1e6:,.1f}" if facts.parameters >= 1e6 else f"{facts.parameters / 1e6:.2g}"
+        parts.append(say("pickers.parameters", locale, millions=millions, wan=wan))
     if facts.bytes:
         parts.append(size(facts.bytes))
     if facts.labels:
@@ -88,6 +89,8 @@ def model_line(services: Services, request: gr.Request | None, chosen: str | Non
 
 def size(count: int) -> str:
     """Bytes as MB or GB, as file managers count: 91 MB, 2.2 GB."""
+    if count < 1e6:
+        return "< 1 MB"
     return f"{count / 1e6:,.0f} MB" if count < 995e6 else f"{count / 1e9:,.1f} GB"
 
 

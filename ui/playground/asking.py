@@ -16,7 +16,7 @@ from backend.tasks import all_tasks
 from backend.tasks.base import Task, Text
 from ui import answers, pickers
 from ui.errors import error_card
-from ui.playground.form import Form, parse
+from ui.playground.form import Form, named, parse
 from ui.playground.parts import PlaygroundTab
 from ui.text import say
 from ui.visitor import Services, locale_of
@@ -182,7 +182,9 @@ def _failed(
     locale: str,
 ) -> Updates:
     """The error in the card, that the text is kept, and a model that is here where it is the model that failed."""
-    card = error_card(error, locale) + f'<p class="caption">{html.escape(say("playground.kept", locale))}</p>'
+    if isinstance(error, UserError):
+        error = named(error, task, locale)
+    card = error_card(error, locale) + f'<p class="kept">{html.escape(say("playground.kept", locale))}</p>'
     updates: Updates = {tab.answer: gr.HTML(card, visible=True), tab.foot: ""}
     if isinstance(error, UserError) and error.key.startswith(("models.", "starter.", "playground.no_model")):
         fitting = pickers.fitting_models(services, request, task.name)

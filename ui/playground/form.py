@@ -8,9 +8,10 @@ from typing import Any
 
 import gradio as gr
 
+from backend.errors import UserError
 from backend.tasks.base import Task
 from backend.texts import catalogue
-from ui.text import i18n
+from ui.text import i18n, say
 
 # A slider with more places than this cannot be set by hand.
 _SLIDER_PLACES = 2000
@@ -58,6 +59,14 @@ def parse(task: Task, given: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
     return values, task.params(**settings)
 
 
+def named(error: UserError, task: Task, locale: str) -> UserError:
+    """An error about a field, naming the field as the page does."""
+    name = error.values.get("name")
+    if name not in {one.name for one in fields(task.params)}:
+        return error
+    return UserError(error.key, **(error.values | {"name": say(f"tasks.{task.name}.{name}", locale)}))
+
+
 def _input(task: Task, name: str, lines: int, kept: Mapping[str, Any]) -> gr.Textbox:
     key = f"tasks.{task.name}.{name}"
     return gr.Textbox(
@@ -91,17 +100,24 @@ def _param(task: Task, one: Field[Any], kept: Mapping[str, Any]) -> gr.component
         return gr.Dropdown(choices, value=value, filterable=False, **common)
     if isinstance(one.default, bool):
         return gr.Checkbox(value, **common)
-    if isinstance(one.default, str):
-        return gr.Textbox(value, lines=1, max_lines=6, **common)
-    if None in (low, high) or limits["optional"] or (high - low) / (step or 1) > _SLIDER_PLACES:
+    if limits["optional"] or isinstance(one.default, str):
+        # A number box makes 0 of nothing, so a number that may lack is typed as text.
+        return gr.Textbox("" if value is None else str(value), lines=1, max_lines=6, **common)
+    if None in (low, high) or (high - low) / (step or 1) > _SLIDER_PLACES:
         return gr.Number(value, precision=0 if _whole(one) else None, **common)
     return gr.Slider(low, high, value, step=step, **common)
 
 
 def _typed(one: Field[Any], value: Any) -> Any:
-    """A slider or number box gives 50.0 for 50, and text boxes give '' for nothing."""
-    if value in ("", None) and one.metadata["optional"]:
-        return None
+    """A slider or number box gives 50.0 for 50; the text box of an optional number gives "" for nothing."""
+    if one.metadata["optional"] and not isinstance(one.default, str):
+        if value is None or not str(value).strip():
+            return None
+        try:
+            value = float(value)
+        except ValueError:
+            # The dataclass says what is wrong with it.
+            return value
     if _whole(one) and isinstance(value, float) and value.is_integer():
         return int(value)
     return "" if value is None and isinstance(one.default, str) else value

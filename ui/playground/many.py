@@ -19,7 +19,7 @@ from backend.texts_in_file import columns_of, texts_of
 from ui import answers
 from ui.errors import error_card, shown
 from ui.playground.asking import WAITERS, Stops, Updates, chosen_ref
-from ui.playground.form import parse
+from ui.playground.form import named, parse
 from ui.playground.parts import ManyParts
 from ui.text import say
 from ui.visitor import Services, locale_of
@@ -86,7 +86,7 @@ def wire_form(
                 else:
                     yield {many.waiting: answers.waiting(news, facts.title, locale)}
         except Exception as error:  # noqa: BLE001 - as above
-            idle[many.table] = error_card(error, locale)
+            idle[many.table] = error_card(named(error, task, locale) if isinstance(error, UserError) else error, locale)
         yield idle
 
     many.run.click(
