@@ -51,10 +51,12 @@ def table(page: RowPage, found: Description, view: Mapping[str, Any], search: st
     if found.all_columns > len(shown):
         values = {"shown": len(shown), "all": f"{found.all_columns:,}"}
         more = f'<p class="muted">{_say("datasets.some_columns", locale, **values)}</p>'
-    least = max(600, round(sum(widths) * 9) + 60)
+    id_width = 30 + 9 * len(f"{found.rows:,}")
+    least = max(600, round(sum(widths) * 9) + id_width)
     return (
         f'<div class="table-scroll"><table class="plain-table data-table" style="min-width:{least}px">'
-        f'<colgroup><col style="width:60px">{columns}</colgroup><thead><tr><th class="id">#</th>{heads}</tr></thead>'
+        f'<colgroup><col style="width:{id_width}px">{columns}</colgroup>'
+        f'<thead><tr><th class="id">#</th>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>{more}"
     )
 
@@ -152,7 +154,10 @@ def tokens(found: TokenFacts, locale: str) -> str:
         "interrupted" if too_many else "done", f"datasets.unknown_{'high' if too_many else 'low'}", {}, locale
     )
     counted = _say("datasets.of_texts", locale, count=found.texts)
-    return f'{facts(pairs)}<div class="findings">{verdict}</div><p class="muted">{counted}</p>'
+    return (
+        f'<div class="data-part token-part">{facts(pairs)}<div class="findings">{verdict}</div>'
+        f'<p class="muted">{counted}</p></div>'
+    )
 
 
 def reading(file: str, share: float | None, locale: str) -> str:
