@@ -41,11 +41,11 @@ def tokenizer_choices(services: Services, request: gr.Request | None) -> Choices
 
 def data_choices(services: Services, request: gr.Request | None) -> Choices:
     """Data sets by title and rows: the visitor's newest first, then the samples."""
-    from backend.data.library import list_data
+    from backend.data.library import list_data, title_of
 
     locale = locale_of(request)
     return [
-        (say("pickers.data", locale, title=version.title, rows=f"{version.rows:,}"), version.ref)
+        (say("pickers.data", locale, title=title_of(version, locale), rows=f"{version.rows:,}"), version.ref)
         for version in list_data(services.workspace(request))
     ]
 
@@ -80,7 +80,8 @@ def model_line(services: Services, request: gr.Request | None, chosen: str | Non
     try:
         facts = services.shelf.facts(services.workspace(request), services.shelf.parse(chosen))
     except UserError as error:
-        return error.what(locale)
+        # That it would have to be downloaded is no news here; Run says it in full.
+        return say("pickers.not_here", locale) if error.key == "models.offline" else error.what(locale)
     line = facts_line(facts, locale)
     if task is not None and not all_tasks()[task].fits(facts):
         return say("pickers.wrong_kind", locale, facts=line)
