@@ -58,16 +58,19 @@ class Launching:
                 except UserError:
                     # What does not fit has no time; its own forecast says why.
                     continue
-        yield {form.preset: gr.Radio(choices=cards.preset_choices(times, locale))}
+            yield {form.preset: gr.Radio(choices=cards.preset_choices(times, locale))}
 
-    def start(self, request: gr.Request, **values: Any) -> Updates:
-        """Queue the run and show it; the form stays as it is, for the next one."""
-        filled = Filled.of(self.services, request, values)
+    def start(self, measured: str, request: gr.Request, **values: Any) -> Updates:
+        """Queue the run and show it; the form stays as it is, for the next one. A forecast under way is given up."""
+        filled, locale = Filled.of(self.services, request, values), locale_of(request)
+        ready: Updates = {self.form.forecast: gr.Button(say("finetune.forecast", locale), interactive=True)}
         try:
             run_id = self.services.queue.submit(filled.workspace, filled.draft())
         except UserError as error:
-            return {self.form.card: cards.refusal(error, locale_of(request))}
-        return {self.shown_run: run_id, self.started: f"{run_id} {time.time()}"}
+            return ready | {self.form.card: cards.refusal(error, locale)}
+        if measured != filled.costs():
+            ready[self.form.card] = cards.unmeasured(locale)
+        return ready | {self.shown_run: run_id, self.started: f"{run_id} {time.time()}"}
 
     def _forecast(self, filled: Filled, draft: RunSpec) -> Forecast:
         return forecast(self.services.settings, self.services.shelf, filled.workspace, draft)
@@ -82,5 +85,9 @@ def wire(form: Form, services: Services, shown_run: gr.State, started: gr.State,
         "trigger_mode": "once",
         "inputs_kwargs": form.inputs,
     }
-    form.forecast.click(shown(acts.measure), outputs=[form.card, form.forecast, form.preset, measured], **quiet)
-    form.start.click(shown(acts.start), outputs=[form.card, shown_run, started], **quiet)
+    measuring = form.forecast.click(
+        shown(acts.measure), outputs=[form.card, form.forecast, form.preset, measured], **quiet
+    )
+    form.start.click(
+        shown(acts.start), [measured], [form.card, form.forecast, shown_run, started], cancels=[measuring], **quiet
+    )
