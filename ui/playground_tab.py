@@ -72,12 +72,13 @@ def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
     many.wire(tab.many, many_stops)
     with tab.place:
 
-        @gr.render(inputs=[tab.form], triggers=[tab.form.change], show_progress="hidden")
         def draw_form(task_form: dict[str, Any] | None, request: gr.Request) -> None:
             if task_form:
                 task = all_tasks()[task_form["task"]]
                 drawn = form.draw(task, task_form["kept"].get(task.name, {}), locale_of(request))
                 _wire_form(tab, services, stops, many_stops, task, drawn, shown_task)
+
+        gr.render(inputs=[tab.form], triggers=[tab.form.change], show_progress="hidden")(draw_form)
 
 
 def _wire_form(
@@ -106,7 +107,7 @@ def _wire_form(
 
     def use_instead(model: str | None, request: gr.Request) -> tuple[str | None, gr.Button]:
         others = [facts.ref for facts in pickers.fitting_models(services, request, task.name) if facts.ref != model]
-        return (others or [model])[0], gr.Button(visible=False)
+        return next(iter(others), model), gr.Button(visible=False)
 
     def take_example(sample: list[str]) -> Any:
         return sample[0] if len(sample) == 1 else tuple(sample)

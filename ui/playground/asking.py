@@ -162,7 +162,7 @@ def _idle(tab: PlaygroundTab, locale: str) -> Updates:
 
 def _talk(tab: PlaygroundTab, messages: list[dict[str, str]], reply: Reply) -> Updates:
     text = reply.answer.text if isinstance(reply.answer, Text) else ""
-    said = [*messages, {"role": "assistant", "content": text or "…"}]
+    said: list[Any] = [*messages, {"role": "assistant", "content": text or "…"}]
     return {tab.chat: gr.Chatbot(said, visible=True), tab.answer: gr.HTML("", visible=False)}
 
 

@@ -118,7 +118,8 @@ def _chat() -> gr.Chatbot:
         height=360,
         layout="bubble",
         buttons=["copy"],
-        placeholder=i18n("playground.chat.empty"),
+        # Gradio's annotations know no I18nData here; the browser translates both all the same.
+        placeholder=i18n("playground.chat.empty"),  # type: ignore[arg-type]
         feedback_options=None,
         elem_id="playground-chat",
     )
@@ -156,7 +157,11 @@ def _many() -> ManyParts:
             run = gr.Button(i18n("playground.many.run"), elem_id="many-run", scale=0, min_width=160)
             stop = gr.Button(i18n("playground.stop"), visible=False, elem_id="many-stop", scale=0, min_width=120)
             download = gr.DownloadButton(
-                i18n("playground.many.download"), visible=False, elem_id="many-download", scale=0, min_width=200
+                i18n("playground.many.download"),  # type: ignore[arg-type]
+                visible=False,
+                elem_id="many-download",
+                scale=0,
+                min_width=200,
             )
         waiting = gr.HTML(apply_default_css=False, elem_id="many-waiting")
         table = gr.HTML(apply_default_css=False, elem_id="many-table")
