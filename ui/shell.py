@@ -57,6 +57,7 @@ def build_page(settings: Settings) -> gr.Blocks:
         metrics.open_run.change(
             _open_run, [metrics.open_run], [finetune.wanted_run, tabs], show_progress="hidden", api_visibility="private"
         )
+        playground.go_train.click(_show_finetune, None, tabs, show_progress="hidden", api_visibility="private")
         api.publish(services)
     return page
 
@@ -170,6 +171,10 @@ def _join(tabs: gr.Tabs, button: gr.Button, source: gr.blocks.Block, target: gr.
 def _wanted_ref(ref: str) -> dict[str, Any]:
     # The time makes the same wish twice a change, too.
     return {"ref": ref, "at": time.time()}
+
+
+def _show_finetune() -> gr.Tabs:
+    return gr.Tabs(selected="finetune")
 
 
 def _open_run(wanted: dict[str, Any]) -> tuple[dict[str, Any], gr.Tabs]:
