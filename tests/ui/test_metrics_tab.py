@@ -142,3 +142,10 @@ def test_a_run_that_trains_offers_no_delete(runs: metrics_tab.Runs, workspace: W
     assert 'data-act="delete"' not in runs.draw("", "", "accuracy", None, NOTHING)[runs.tab.table]
     with pytest.raises(UserError):
         runs.services.queue.remove(workspace, "goes")
+
+
+def test_runs_of_the_same_name_are_told_apart_by_their_ids(runs: metrics_tab.Runs, workspace: Workspace) -> None:
+    three(workspace)
+    spec = workspace.folder("runs", "b") / "spec.json"
+    spec.write_text(spec.read_text(encoding="utf-8").replace('"name": "b"', '"name": "a"'), encoding="utf-8")
+    assert [row.name for row in rows(runs, workspace)] == ["c", "b", "a"]

@@ -111,9 +111,9 @@ class Filled:
         return unknown_share(self.version(), self.text_column, tokenizer)
 
     def name(self) -> str:
-        """The run's name: as typed, else made from data and model."""
+        """The run's name: as typed, else made from data and model and not taken yet."""
         typed = (self.values["name"] or "").strip()
-        return typed or run_name(self.version().title, self.model().title)
+        return typed or self.workspace.free_name("runs", run_name(self.version().title, self.model().title))
 
     def draft(self) -> RunSpec:
         """The draft of a run that the form stands for."""

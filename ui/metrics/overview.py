@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -34,11 +35,8 @@ class Row:
 
     run: RunSummary
     points: tuple[MetricPoint, ...]
-
-    @property
-    def name(self) -> str:
-        """As the person wrote it; the run's id where that cannot be read."""
-        return (self.run.spec.name if self.run.spec else "") or self.run.run_id
+    name: str
+    """As the person wrote it; the run's id where that cannot be read or is another run's name, too."""
 
     def best(self, metric: str) -> float | None:
         """The best value at a check after the first step: the smallest loss, the largest of anything else."""
@@ -48,15 +46,17 @@ class Row:
 
 def read_rows(workspace: Workspace, runs: Sequence[RunSummary]) -> list[Row]:
     """Runs with their points; files that have not changed are not read again."""
+    names = Counter(run.spec.name for run in runs if run.spec)
     rows = []
     for run in runs:
         path = RunFolder(workspace.folder("runs", run.run_id)).metrics
+        name = run.spec.name if run.spec and names[run.spec.name] == 1 else ""
         try:
             stat = path.stat()
+            points = _points(path, stat.st_mtime_ns, stat.st_size)
         except OSError:
-            rows.append(Row(run, ()))
-            continue
-        rows.append(Row(run, _points(path, stat.st_mtime_ns, stat.st_size)))
+            points = ()
+        rows.append(Row(run, points, name or run.run_id))
     return rows
 
 
@@ -156,6 +156,8 @@ def flattened(spec: RunSpec, locale: str) -> dict[str, str]:
     """Every setting of a run by its label, as a person reads it."""
     data = asdict(spec)
     arguments, split, columns = data.pop("arguments"), data.pop("split"), data.pop("columns")
+    data["preset"] = phrases.phrase("preset", spec.preset, locale)
+    data["launcher"] = say(f"finetune.launcher.{spec.launcher}", locale)
     told = {name: value for name, value in data.items() if name not in UNTOLD}
     flat = {say(f"metrics.spec.{name}", locale): plain(value, locale) for name, value in told.items()}
     flat |= {say(f"recipes.role.{name}", locale): plain(value, locale) for name, value in columns.items()}
