@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.data import library
+from backend.data import keep, library
 from backend.data.version import ROW_ID
 from backend.errors import UserError
 from backend.settings import Settings
@@ -97,7 +97,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(
     def full(*args: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(library, "_write", full)
+    monkeypatch.setattr(keep, "_write", full)
     with pytest.raises(UserError) as error:
         library.add_files(workspace, settings, [file(tmp_path, "a.csv")])
     assert error.value.key == "workspace.disk_full"
