@@ -66,7 +66,10 @@ class Board:
         self.status = replace(
             self.status, state=state, ended=now, seconds_left=None, error=error.to_json() if error else None
         )
-        self._write()
+        try:
+            self.folder.write_last_status(self.status)
+        except UserError as unwritten:
+            log.error("run %s: the end of it cannot be written: %s", self.folder.run_id, unwritten)
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):

@@ -89,6 +89,7 @@ class RunQueue:
         )
         try:
             folder.write_spec(spec)
+            folder.reserve_space()
             folder.write_status(self._queued())
         except UserError:
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -102,7 +103,7 @@ class RunQueue:
         with self._lock:
             if (workspace, run_id) in self._waiting:
                 self._waiting.remove((workspace, run_id))
-                folder.write_status(replace(folder.status(), state=RunState.STOPPED, ended=time.time()))
+                folder.write_last_status(replace(folder.status(), state=RunState.STOPPED, ended=time.time()))
                 return
         if folder.status().state.lives:
             folder.request_stop()
@@ -159,11 +160,7 @@ class RunQueue:
     def lives(self, workspace: Workspace) -> bool:
         """Whether any run of the workspace waits or trains."""
         self._recover_once(workspace)
-        with self._lock:
-            mine = [one for one in (*self._waiting, self._current) if one and one[0] == workspace]
-        return bool(mine) or any(
-            settle(RunFolder(workspace.folder("runs", run_id))).state.lives for run_id in workspace.names("runs")
-        )
+        return any(self._status(workspace, run_id).state.lives for run_id in workspace.names("runs"))
 
     # The life of the queue
 
@@ -263,7 +260,7 @@ class RunQueue:
             cause = error if isinstance(error, UserError) else UserError("training.unexpected", reason=repr(error))
             status = replace(folder.status(), state=RunState.FAILED, error=cause.to_json(), ended=time.time())
             try:
-                folder.write_status(status)
+                folder.write_last_status(status)
             except UserError:
                 log.exception("run %s: its status cannot be written", folder.run_id)
 
@@ -312,13 +309,19 @@ class RunQueue:
                 return
         self.recover(workspace)
 
+    def _status(self, workspace: Workspace, run_id: str) -> RunStatus:
+        folder = RunFolder(workspace.folder("runs", run_id))
+        with self._lock:
+            mine = (workspace, run_id) in (*self._waiting, self._current)
+        # Of a run of ours whose child has just died, the worker knows the cause; settling it here would hide that.
+        return folder.status() if mine else settle(folder)
+
     def _summary(self, workspace: Workspace, run_id: str) -> RunSummary:
         folder = RunFolder(workspace.folder("runs", run_id))
         with self._lock:
             place = (workspace, run_id)
             position = self._waiting.index(place) + 1 if place in self._waiting else 0
-            mine = position > 0 or place == self._current
-        status = folder.status() if mine else settle(folder)
+        status = self._status(workspace, run_id)
         try:
             return RunSummary(
                 run_id=run_id, spec=folder.spec(), status=status, position=position, best=status.best_value

@@ -37,5 +37,5 @@ def settle(folder: RunFolder) -> RunStatus:
         status, state=RunState.INTERRUPTED, error=cause, ended=status.heartbeat or time.time(), seconds_left=None
     )
     if folder.path.is_dir():
-        folder.write_status(status)
+        folder.write_last_status(status)
     return status

@@ -11,7 +11,10 @@ from backend.errors import UserError
 from backend.metrics.record import read_points
 from backend.recipes.base import Report
 from backend.training.spec import MetricPoint, RunSpec, RunState, RunStatus
-from backend.workspace import write_json
+from backend.workspace import write_atomically, write_json
+
+RESERVE = ".reserve"
+RESERVE_BYTES = 32768
 
 
 class RunFolder:
@@ -83,6 +86,15 @@ class RunFolder:
     def write_status(self, status: RunStatus) -> None:
         """Replace the status."""
         write_json(self.status_file, status.to_json())
+
+    def reserve_space(self) -> None:
+        """Keep a few blocks of the disk, so that a run that fills it can still say so. Raises UserError, disk full."""
+        write_atomically(self.path / RESERVE, b"0" * RESERVE_BYTES)
+
+    def write_last_status(self, status: RunStatus) -> None:
+        """Replace the status for good, on a full disk, too: the space reserved is given back first."""
+        (self.path / RESERVE).unlink(missing_ok=True)
+        self.write_status(status)
 
     def points(self) -> list[MetricPoint]:
         """Every point so far."""

@@ -62,6 +62,7 @@ def make_desk(root: Path, model: Path, launcher: str = "process", **knobs: objec
     """A desk in a folder of its own."""
     settings = Settings(workspace=root / "workspace", offline="yes", launcher=launcher, device="cpu", **knobs)  # type: ignore[arg-type]
     workspace = Workspace.open(settings, "me")
+    root.mkdir(parents=True, exist_ok=True)
     version = add_files(workspace, settings, [write_csv(root / "opinions.csv")])
     draft = RunSpec(
         name="opinions",

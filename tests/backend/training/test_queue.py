@@ -136,4 +136,5 @@ def test_part_of_the_rows_can_be_trained_on(desk: Desk) -> None:
     draft = replace(desk.draft, split=SplitPlan(train_rows="[:16]"))
     run = desk.ended(desk.queue.submit(desk.workspace, draft))
     report = desk.queue.report(desk.workspace, run.run_id)
-    assert report is not None and report.facts["train_rows"] == 16 and report.splits["test"]["rows"] == 12
+    # The first 16 rows, of which a tenth each is held back.
+    assert report is not None and sum(split["rows"] for split in report.splits.values()) == 16

@@ -61,7 +61,7 @@ def test_a_full_disk_fails_the_run_readably(tmp_path: Path, tiny_encoder: Path) 
         pytest.skip("mounting is not allowed here")
     try:
         desk = make_desk(disk, tiny_encoder, trackio=False)
-        (disk / "filler").write_bytes(b"0" * (shutil.disk_usage(disk).free - 200_000))
+        (disk / "filler").write_bytes(b"0" * (shutil.disk_usage(disk).free - 90_000))
         run = desk.ended(desk.queue.submit(desk.workspace, desk.draft))
         assert run.status.state is RunState.FAILED and run.status.error is not None, run
         assert run.status.error["key"] == "training.disk_full"
