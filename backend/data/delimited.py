@@ -13,11 +13,11 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from backend.data import header, kinds
+from backend.data.cells import BadRows, Dialect, QuotesAreText, cut_rows
 from backend.data.encoding import detect, shown
 from backend.data.notes import Note
 from backend.errors import UserError
@@ -28,71 +28,11 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 """(phase, done, total): phase is read or save; done and total in bytes."""
 
-CELL_LIMIT = 1 << 22
 _CHUNK_ROWS = 20_000
 _CHUNK_BYTES = 1 << 24
 _CHUNK_CELLS = 2_000_000
 _HEAD_ROWS = 200
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-
-
-class _QuotesAreText(Exception):
-    """The quotes of this file make no sense as quotes; read it again with quotes as ordinary characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Dialect:
-    codec: str
-    errors: str
-    delimiter: str
-    quoting: bool = True
-
-
-class _Lines:
-    """Lines with their number, which can be pushed back: the parser goes on after a row that cannot be read."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._pushed: list[str] = []
-        self.row: list[str] = []
-        self.number = 0
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._pushed.pop() if self._pushed else next(self._lines)
-        self.number += 1
-        self.row.append(line)
-        return line
-
-    def keep_first_only(self) -> None:
-        """Give back all lines of the current row but the first."""
-        self._pushed.extend(reversed(self.row[1:]))
-        self.number -= len(self.row) - 1
-
-
-@dataclass(slots=True)
-class _BadRows:
-    """Rows that do not fit, counted; the first one explains the error."""
-
-    skip: bool
-    count: int = 0
-    lines: tuple[int, ...] = ()
-    first: UserError | None = None
-
-    def add(self, line: int, error: UserError) -> None:
-        self.count += 1
-        if len(self.lines) < 5:
-            self.lines += (line,)
-        self.first = self.first or error
-
-    def error(self) -> UserError:
-        """The first one, saying how many more there are if there are more."""
-        assert self.first is not None
-        if self.count == 1:
-            return self.first
-        return UserError(f"{self.first.key}_many", **self.first.values, more=f"{self.count - 1:,}")
 
 
 def read(
@@ -105,12 +45,12 @@ def read(
     data.mostly_bad.
     """
     codec, clean = detect(path)
-    dialect = _Dialect(codec, "strict" if clean else "replace", _delimiter(path, codec, name))
+    dialect = Dialect(codec, "strict" if clean else "replace", _delimiter(path, codec, name))
     notes = [] if clean else [Note("data.note.broken_bytes", {}, "warning")]
     try:
         table, found = _read(path, name, dialect, scratch, skip_bad_rows, progress)
-    except _QuotesAreText:
-        dialect = _Dialect(dialect.codec, dialect.errors, dialect.delimiter, quoting=False)
+    except QuotesAreText:
+        dialect = Dialect(dialect.codec, dialect.errors, dialect.delimiter, quoting=False)
         table, found = _read(path, name, dialect, scratch, skip_bad_rows, progress)
         notes.append(Note("data.note.quotes_are_text"))
     if dialect.delimiter in _NAMES:
@@ -149,11 +89,11 @@ def _cell_counts(lines: list[str], delimiter: str) -> list[int]:
 
 
 def _read(
-    path: Path, name: str, dialect: _Dialect, scratch: Path, skip_bad_rows: bool, progress: Progress
+    path: Path, name: str, dialect: Dialect, scratch: Path, skip_bad_rows: bool, progress: Progress
 ) -> tuple[pa.Table, list[Note]]:
-    bad = _BadRows(skip_bad_rows)
+    bad = BadRows(skip_bad_rows)
     with path.open("rb") as raw, io.TextIOWrapper(raw, dialect.codec, dialect.errors, newline="") as text:
-        rows = _rows(text, dialect, bad, name)
+        rows = cut_rows(text, dialect, bad, name)
         head = [row for _, row in zip(range(_HEAD_ROWS), rows, strict=False)]
         if not head and bad.first:
             raise bad.error()
@@ -176,38 +116,6 @@ def _read(
         lines = ", ".join(map(str, bad.lines)) + ("…" if bad.count > len(bad.lines) else "")
         notes.append(Note("data.note.skipped_rows", {"count": bad.count, "lines": lines}, "warning"))
     return table, notes
-
-
-def _rows(text: io.TextIOWrapper, dialect: _Dialect, bad: _BadRows, name: str) -> Iterator[tuple[int, list[str]]]:
-    """(line number, cells) of every row that is not blank."""
-    # The limit belongs to the process; nothing else here reads cells as long as that.
-    csv.field_size_limit(CELL_LIMIT)
-    lines = _Lines(text)
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE
-    reader = csv.reader(lines, delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True, strict=True)
-    many_lines_seen = False
-    while True:
-        lines.row.clear()
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            first = lines.number - len(lines.row) + 1
-            if dialect.delimiter == "\t" and dialect.quoting:
-                raise _QuotesAreText from error
-            bad.add(first, UserError("data.quote_open", file=name, line=first, start=lines.row[0].strip()[:80]))
-            if not bad.skip and bad.count > 1000:
-                return
-            lines.keep_first_only()
-            continue
-        if len(lines.row) > 1 and not many_lines_seen and dialect.delimiter == "\t":
-            many_lines_seen = True
-            # Two quotes that only happen to be there swallow the rows between them: each line alone has all the cells.
-            if all(line.count("\t") == len(cells) - 1 for line in lines.row):
-                raise _QuotesAreText
-        if cells and (len(cells) > 1 or cells[0].strip()):
-            yield lines.number - len(lines.row) + 1, cells
 
 
 def _columns(head: list[tuple[int, list[str]]], name: str) -> tuple[list[str], int, list[Note]]:
@@ -233,7 +141,7 @@ def _fitted(
     head: list[tuple[int, list[str]]],
     rows: Iterator[tuple[int, list[str]]],
     columns: list[str],
-    bad: _BadRows,
+    bad: BadRows,
     name: str,
 ) -> Iterator[list[str]]:
     """The cells of the rows that have as many as there are columns; empty cells too many at the end are cut."""
