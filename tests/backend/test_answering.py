@@ -1,0 +1,93 @@
+"""Asking models of the shelf, on tiny ones."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from backend.answering import Counted, Loading, Reply, ask, ask_many, inside
+from backend.errors import UserError
+from backend.models import ModelShelf
+from backend.settings import Settings
+from backend.tasks import all_tasks
+from backend.tasks.base import Bars, Table, Text
+from backend.workspace import Workspace
+
+
+@pytest.fixture
+def shelf(settings: Settings) -> ModelShelf:
+    return ModelShelf(settings)
+
+
+def test_an_answer_comes_after_the_loading_with_its_device_and_steps(
+    shelf: ModelShelf, workspace: Workspace, tiny_classifier: Path
+) -> None:
+    task = all_tasks()["text-classification"]
+    events = list(
+        ask(
+            shelf,
+            workspace,
+            task,
+            f"folder:{tiny_classifier}",
+            {"text": "good"},
+            task.params(),
+            threading.Event(),
+            True,
+        )
+    )
+    assert isinstance(events[0], Loading) and isinstance(events[-1], Reply)
+    assert isinstance(events[-1].answer, Bars) and events[-1].finished and events[-1].steps
+    assert events[-1].device == "cpu" and events[-1].seconds > 0
+
+
+def test_a_text_streams_and_its_last_reply_is_finished(
+    shelf: ModelShelf, workspace: Workspace, tiny_generator: Path
+) -> None:
+    task = all_tasks()["text-generation"]
+    params = task.params(max_new_tokens=12, do_sample=False)
+    events = list(
+        ask(shelf, workspace, task, f"folder:{tiny_generator}", {"messages": "the film"}, params, threading.Event())
+    )
+    last = events[-1]
+    assert isinstance(last, Reply) and last.finished and isinstance(last.answer, Text) and last.answer.tokens > 0
+
+
+def test_stopping_ends_a_long_answer(shelf: ModelShelf, workspace: Workspace, tiny_generator: Path) -> None:
+    task, stop = all_tasks()["text-generation"], threading.Event()
+    params = task.params(max_new_tokens=200, seed=3)
+    last: Reply | None = None
+    for event in ask(shelf, workspace, task, f"folder:{tiny_generator}", {"messages": "the film"}, params, stop):
+        if isinstance(event, Reply):
+            last = event
+            stop.set()
+    assert last is not None and isinstance(last.answer, Text) and last.answer.stopped_by in ("person", "end")
+
+
+def test_a_model_that_lacks_raises_where_it_was_asked_for(shelf: ModelShelf, workspace: Workspace) -> None:
+    task = all_tasks()["text-classification"]
+    with pytest.raises(UserError):
+        list(ask(shelf, workspace, task, "folder:/nowhere", {"text": "x"}, task.params(), threading.Event()))
+
+
+def test_many_texts_come_back_in_the_order_given(
+    shelf: ModelShelf, workspace: Workspace, tiny_classifier: Path
+) -> None:
+    task = all_tasks()["text-classification"]
+    texts = ["a very good movie and a fine story", "bad", "", "we love it"]
+    events = list(
+        ask_many(shelf, workspace, task, f"folder:{tiny_classifier}", texts, task.params(), threading.Event())
+    )
+    assert any(isinstance(event, Counted) for event in events)
+    last = events[-1]
+    assert isinstance(last, Reply) and isinstance(last.answer, Table)
+    assert [row[0] for row in last.answer.rows] == texts and last.answer.columns[:3] == ("text", "label", "score")
+
+
+def test_the_steps_inside_can_be_asked_for_alone(
+    shelf: ModelShelf, workspace: Workspace, tiny_classifier: Path
+) -> None:
+    task = all_tasks()["text-classification"]
+    steps = inside(shelf, workspace, task, f"folder:{tiny_classifier}", {"text": "good"}, task.params())
+    assert [step.key for step in steps][0] == "tokens"

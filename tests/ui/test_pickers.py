@@ -1,0 +1,62 @@
+"""What the dropdowns offer, and the line about a model."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from backend.models import ModelFacts, ModelShelf
+from backend.settings import Settings
+from backend.training.queue import RunQueue
+from backend.workspace import Workspace
+from ui import pickers
+from ui.visitor import Services
+
+
+@pytest.fixture
+def services(settings: Settings) -> Services:
+    shelf = ModelShelf(settings)
+    return Services(settings, shelf, RunQueue(settings, shelf))
+
+
+def test_a_task_is_offered_only_models_that_fit_it(
+    services: Services, workspace: Workspace, tiny_classifier: Path, tiny_generator: Path
+) -> None:
+    for name, model in (("sorter", tiny_classifier), ("writer", tiny_generator)):
+        shutil.copytree(model, workspace.folder("runs", name) / "model")
+    refs = [ref for _, ref in pickers.model_choices(services, None, "text-classification")]
+    assert "run:sorter" in refs and "run:writer" not in refs
+
+
+def test_a_run_is_named_as_trained_here(services: Services, workspace: Workspace, tiny_classifier: Path) -> None:
+    shutil.copytree(tiny_classifier, workspace.folder("runs", "sorter") / "model")
+    titles = dict((ref, title) for title, ref in pickers.model_choices(services, None))
+    assert "trained here" in titles["run:sorter"]
+
+
+def test_the_line_about_a_model_says_size_labels_and_place() -> None:
+    facts = ModelFacts(
+        ref="x",
+        title="x",
+        source="starter",
+        path=Path("/x"),
+        parameters=22_700_000,
+        bytes=91_000_000,
+        labels=("a", "b"),
+    )
+    assert pickers.facts_line(facts, "en") == "22.7 M parameters, 91 MB, 2 labels, on this computer"
+    assert pickers.facts_line(facts, "zh-CN") == "2,270 万参数，91 MB，2 个标签，已在本机"
+
+
+def test_a_model_of_another_kind_is_said_to_be_one(services: Services, tiny_generator: Path) -> None:
+    assert "not made for this task" in pickers.model_line(services, None, str(tiny_generator), "text-classification")
+
+
+def test_what_cannot_be_a_model_is_said_in_the_line(services: Services) -> None:
+    assert "/no/such/folder" in pickers.model_line(services, None, "/no/such/folder")
+
+
+def test_data_sets_are_offered_with_their_rows(services: Services) -> None:
+    assert any(ref == "sample:reviews_en" and "rows" in title for title, ref in pickers.data_choices(services, None))
