@@ -270,3 +270,27 @@ def test_the_report_speaks_chinese() -> None:
     status = RunStatus(state=RunState.DONE)
     assert "答对了 <b>90.0%</b>" in report_page.sentence(report(), status, "zh-CN")
     assert "验证集" in report_page.scores(report(), ("accuracy",), "zh-CN")
+
+
+def test_a_refusal_names_the_setting_as_the_form_does() -> None:
+    error = UserError("tasks.not_a_number", name="learning_rate", value=None)
+    page = cards.refusal(error, "en")
+    assert "Learning rate" in page and "None" not in page and "everything you entered is still here" in page
+
+
+def test_a_waiting_run_can_be_taken_out_of_the_queue(showing: run.Showing, workspace: Workspace) -> None:
+    write_run(workspace, "waits", RunState.QUEUED, steps=0)
+    page = showing.draw("waits", None, NOTHING)
+    assert page[showing.view.stop].value == "Take out of the queue" and not page[showing.view.progress].visible
+
+
+def test_a_run_that_never_began_is_no_failure() -> None:
+    page = live.ending(RunStatus(state=RunState.STOPPED), "en")
+    assert "before it began" in page and "error-card" not in page
+
+
+def test_a_run_without_a_typed_name_gets_one_that_is_free(services: Services, tiny_encoder: Path) -> None:
+    workspace = services.workspace(NOTHING)
+    filled = Filled(services, workspace, untouched(tiny_encoder))
+    write_run(workspace, filled.name())
+    assert filled.name().endswith("-2")

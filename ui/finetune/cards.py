@@ -134,7 +134,20 @@ def forecast(found: Forecast, locale: str) -> str:
 
 def refusal(error: UserError, locale: str) -> str:
     """The card when nothing can start: what is wrong, and that all that was entered is still there."""
-    return error_card(error, locale) + f'<p class="split-line">{html.escape(say("finetune.kept", locale))}</p>'
+    return (
+        error_card(_in_words(error, locale), locale)
+        + f'<p class="split-line">{html.escape(say("finetune.kept", locale))}</p>'
+    )
+
+
+def _in_words(error: UserError, locale: str) -> UserError:
+    """The error with a setting named as the form names it, and an emptied box called empty."""
+    values = dict(error.values)
+    if f"finetune.{values.get('name')}" in catalogue("en"):
+        values["name"] = say(f"finetune.{values['name']}", locale)
+    if "value" in values and values["value"] is None:
+        values["value"] = say("finetune.nothing", locale)
+    return UserError(error.key, **values)
 
 
 def _meter(name: str, used: float, there: float) -> str:

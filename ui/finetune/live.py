@@ -135,6 +135,8 @@ def compared(score: float, baseline: float | None, locale: str) -> str:
 
 def ending(status: RunStatus, locale: str) -> str:
     """The card of a run that did not end by itself: what cut it off, and what to do."""
+    if status.state == RunState.STOPPED and not status.started:
+        return _lead(html.escape(say("finetune.never_began", locale)))
     if status.error:
         return error_card(UserError.from_json(status.error), locale)
     if status.state == RunState.INTERRUPTED:

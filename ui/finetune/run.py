@@ -118,7 +118,8 @@ class Showing:
         else:
             sentence = report.sentence(final, status, locale) if final else live.ending(status, locale)
         stopping = lives and folder.stop_requested()
-        stop = say("finetune.stopping" if stopping else "finetune.stop", locale)
+        waits = status.state == RunState.QUEUED
+        stop = say(f"finetune.{'stopping' if stopping else 'unqueue' if waits else 'stop'}", locale)
         two = folder.model_last.exists()
         return {
             view.view: gr.Column(visible=True),
@@ -133,7 +134,7 @@ class Showing:
                 choices=report.model_choices(status.best_step, status.step, locale), value="", visible=two
             ),
             view.try_it: gr.Button(visible=folder.model.exists() and not lives),
-            view.progress: gr.HTML(live.progress(spec, status, locale), visible=lives),
+            view.progress: gr.HTML(live.progress(spec, status, locale), visible=lives and status.total_steps > 0),
             view.sentence: sentence,
             view.result: gr.Row(visible=final is not None),
             view.scores: report.scores(final, names, locale) if final else "",
