@@ -234,7 +234,8 @@ def _details(version: DataVersion, found: describe.Description, locale: str) -> 
         data_view.lengths(found, locale),
     ]
     try:
-        parts.append(data_view.splits(version, split_counts(version, SplitPlan(), found.label_column), locale))
+        usable = describe.filled(version, *filter(None, (found.text_column, found.label_column)))
+        parts.append(data_view.splits(version, split_counts(version, SplitPlan(), found.label_column, usable), locale))
     except UserError as error:
         parts.append(f"<p>{error.what(locale)}</p>")
     return "".join(parts)

@@ -130,6 +130,18 @@ def label_counts(version: DataVersion, column: str) -> dict[str, int]:
     return {str(value): int(count) for value, count in found}
 
 
+def filled(version: DataVersion, *columns: str) -> np.ndarray:
+    """bool (rows,): the rows in which none of these columns is empty. Raises UserError data.no_column."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    table = mapped(version)
+    whole = np.ones(version.rows, bool)
+    for column in columns:
+        whole &= pc.is_valid(table.column(_index(version, column) + 1)).to_numpy()
+    return whole
+
+
 def token_lengths(version: DataVersion, column: str, tokenizer: Any, sample: int = 500) -> np.ndarray:
     """Tokens of `sample` texts (special tokens counted), int64 (texts,): every n-th row, so always the same ones."""
     import numpy as np

@@ -184,3 +184,9 @@ def test_the_side_column_follows_the_language(workspace: Workspace) -> None:
     for locale in ("en", "zh-CN"):
         assert findings(version, describe(version), counts, library.notes_of(version), locale)
     assert splits(version, {"train": 1}, "zh-CN") != splits(version, {"train": 1}, "en")
+
+
+def test_rows_without_a_label_are_in_no_part_of_the_split(act: Actions, tab: DatasetsTab, tmp_path: Path) -> None:
+    text = reviews(40) + "".join(f"no label {i},\n" for i in range(40))
+    details = last(act.upload([file(tmp_path, "mine.csv", text)], ANYONE))[tab.details]
+    assert "<b>32</b>" in details and details.count("<b>4</b>") == 2

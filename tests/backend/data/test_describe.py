@@ -98,3 +98,9 @@ def test_texts_are_sampled_evenly_and_always_the_same(make) -> None:  # type: ig
     version = make(reviews(1000))
     texts = describe.some_texts(version, "text", 10)
     assert [int(text.split()[2]) for text in texts] == list(range(0, 1000, 100))
+
+
+def test_rows_with_an_empty_cell_are_told_from_whole_ones(make) -> None:  # type: ignore[no-untyped-def]
+    version = make("text,label\na,x\n,y\nc,\nd,y\n")
+    assert describe.filled(version, "text", "label").tolist() == [True, False, False, True]
+    assert describe.filled(version).all()
