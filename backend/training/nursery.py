@@ -102,6 +102,8 @@ class Nursery:
                 stdout=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
+                # Ctrl+C in the terminal is for the app; what it started ends with it, and says so.
+                start_new_session=True,
             )
             threading.Thread(target=self._listen, args=(self._process,), name="nursery", daemon=True).start()
         return self._process

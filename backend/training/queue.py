@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from backend.errors import UserError
-from backend.models import ModelShelf, device_name
+from backend.models import ModelShelf
 from backend.recipes import all_recipes
 from backend.recipes.base import Report
 from backend.settings import Settings
-from backend.training.launchers import Launched, launch
 from backend.training.nursery import Nursery, shared_nursery
 from backend.training.recovery import process_of, settle
 from backend.training.run_folder import RunFolder
-from backend.training.spec import Launcher, MetricPoint, Phase, RunSpec, RunState, RunStatus
-from backend.workspace import Workspace
-
-POLL_SECONDS = 0.5
-# Each copy to trackio costs a third of a second of one core.
-MIRROR_SECONDS = 30.0
-# A run forecast to take less is not worth a process of its own.
-THREAD_SECONDS = 60.0
-THREAD_MIB = 1200.0
-log = logging.getLogger(__name__)
+from backend.training.spec import MetricPoint, RunSpec, RunState, RunStatus
+from backend.training.supervisor import Supervisor
+from backend.workspace import Workspace, disk_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +44,12 @@ class RunQueue:
         self.settings = settings
         self.shelf = shelf
         self.nursery = nursery or shared_nursery()
+        self.supervisor = Supervisor(settings, shelf, self.nursery)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._waiting: list[tuple[Workspace, str]] = []
         self._current: tuple[Workspace, str] | None = None
         self._recovered: set[Workspace] = set()
-        self._closed = False
         self._worker: threading.Thread | None = None
 
     # What a person does
@@ -177,7 +166,7 @@ class RunQueue:
             was = folder.status().state
             status = settle(folder)
             if status.state is not was:
-                self._mirror(folder)
+                self.supervisor.mirror(folder)
             if status.state is RunState.QUEUED and not process_of(status):
                 try:
                     waiting.append((folder.spec().created, run_id))
@@ -194,7 +183,7 @@ class RunQueue:
     def close(self) -> None:
         """End the queue and what it started; a run under way is then interrupted."""
         with self._changed:
-            self._closed = True
+            self.supervisor.closed = True
             self._changed.notify_all()
         self.nursery.close()
 
@@ -210,70 +199,11 @@ class RunQueue:
         while True:
             with self._changed:
                 self._current = None
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if self._closed:
+                self._changed.wait_for(lambda: self._waiting or self.supervisor.closed)
+                if self.supervisor.closed:
                     return
                 self._current = workspace, run_id = self._waiting.pop(0)
-            folder = RunFolder(workspace.folder("runs", run_id))
-            with self._failure_shown(folder):
-                self._run_one(workspace, folder)
-
-    def _run_one(self, workspace: Workspace, folder: RunFolder) -> None:
-        spec = folder.spec()
-        status = replace(folder.status(), state=RunState.RUNNING, phase=Phase.STARTING, started=time.time())
-        folder.write_status(status)
-        facts = self.shelf.resolve(workspace, spec.model_ref)
-        # Asking for the device may import torch: not while a person waits for Start.
-        folder.write_spec(replace(spec, model_path=str(facts.path), device=device_name(self.settings)))
-        launched = launch(self._launcher(spec), folder.path, self.nursery)
-        try:
-            self._wait(launched, folder)
-        finally:
-            if not self._closed:
-                self._mirror(folder)
-        if not self._closed and folder.status().state.lives:
-            raise launched.cause()
-
-    def _wait(self, launched: Launched, folder: RunFolder) -> None:
-        mirrored = time.monotonic()
-        while not launched.wait(POLL_SECONDS):
-            if self._closed:
-                return
-            if time.monotonic() - mirrored > MIRROR_SECONDS:
-                mirrored = time.monotonic()
-                self._mirror(folder)
-
-    def _mirror(self, folder: RunFolder) -> None:
-        """Copy the run to trackio. Whatever goes wrong there is in the log; the run is what it is."""
-        if self.settings.trackio and folder.metrics.exists():
-            self.nursery.start("mirror", folder.path)
-
-    @contextmanager
-    def _failure_shown(self, folder: RunFolder) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            if self._closed:
-                return
-            if not isinstance(error, UserError):
-                log.exception("run %s", folder.run_id)
-            cause = error if isinstance(error, UserError) else UserError("training.unexpected", reason=repr(error))
-            status = replace(folder.status(), state=RunState.FAILED, error=cause.to_json(), ended=time.time())
-            try:
-                folder.write_last_status(status)
-            except UserError:
-                log.exception("run %s: its status cannot be written", folder.run_id)
-
-    def _launcher(self, spec: RunSpec) -> Launcher:
-        from backend.training.forecast import known_forecast
-
-        for wanted in (spec.launcher, self.settings.launcher):
-            if wanted != "auto":
-                return wanted  # type: ignore[return-value]
-        forecast = known_forecast(spec)
-        brief = forecast is not None and forecast.seconds_high < THREAD_SECONDS
-        # A larger model would take the page's memory along, and a page whose process is short of memory is a slow one.
-        return "thread" if brief and forecast.memory_mib < THREAD_MIB else "process"  # type: ignore[union-attr]
+            self.supervisor.see_through(workspace, RunFolder(workspace.folder("runs", run_id)))
 
     def _queued(self) -> RunStatus:
         """A waiting run carries the process that will start it: another app on this workspace leaves it alone then."""
@@ -292,8 +222,6 @@ class RunQueue:
             except FileExistsError:
                 continue
             except OSError as error:
-                from backend.workspace import disk_error
-
                 raise disk_error(error, path) from error
             return run_id, RunFolder(path)
 
