@@ -120,7 +120,7 @@ def _data() -> tuple[gr.Dropdown, gr.Dropdown, dict[str, gr.Dropdown], gr.HTML, 
         roles = dict.fromkeys(role.name for one in recipes.values() for role in one.roles)
         columns = {
             role: gr.Dropdown(
-                [], label=i18n(f"recipes.role.{role}"), info=i18n("finetune.column.help"), scale=3, min_width=120,
+                [], label=i18n(f"recipes.role.{role}"), info=i18n("finetune.guessed"), scale=3, min_width=120,
                 interactive=True, visible=role in {r.name for r in recipes[recipe.value].roles},
             )
             for role in roles
