@@ -115,7 +115,7 @@ def _chat() -> gr.Chatbot:
         label=i18n("playground.chat"),
         show_label=False,
         visible=False,
-        height=360,
+        height=320,
         layout="bubble",
         buttons=["copy"],
         # Gradio's annotations know no I18nData here; the browser translates both all the same.
