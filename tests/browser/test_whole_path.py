@@ -21,7 +21,7 @@ MINUTE = 60_000
 PLAIN_PIPELINE = """
 import json, sys
 from transformers import pipeline
-scores = pipeline("text-classification", model=sys.argv[1], top_k=None)(sys.argv[2])
+scores = pipeline("text-classification", model=sys.argv[1], top_k=None)([sys.argv[2]])[0]
 print(json.dumps({score["label"]: score["score"] for score in scores}))
 """
 
@@ -51,6 +51,14 @@ def train(page: Page, quick: str, done: str) -> None:
     expect(page.locator(".chip-done:visible").first).to_contain_text(done)
 
 
+def try_it(page: Page, run: str) -> None:
+    """From the report to the playground, the model of that run chosen."""
+    page.locator("#try-it").click()
+    expect(page.locator("#tabs > .tab-wrapper [role=tab]").first).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#playground-model input").first).to_have_value(re.compile(run))
+    expect(page.locator("#playground-text textarea")).to_be_visible()
+
+
 def test_an_uploaded_csv_becomes_a_model_that_answers_as_the_plain_pipeline_does(
     app: App, open_page: OpenPage, tmp_path: Path
 ) -> None:
@@ -78,11 +86,9 @@ def test_an_uploaded_csv_becomes_a_model_that_answers_as_the_plain_pipeline_does
     open_tab(other, "metrics")
     expect(other.locator("#runs-table .chip-done").first).to_be_visible()
 
-    page.locator("#try-it").click()
-    expect(page.get_by_role("tab", name="Playground")).to_have_attribute("aria-selected", "true")
+    try_it(page, "my-reviews")
     sentence = "The soup was cold and the waiter never came back."
-    box = page.locator("#playground-text textarea")
-    box.fill(sentence)
+    page.locator("#playground-text textarea").fill(sentence)
     page.locator("#playground-run").click()
     answer = page.locator("#playground-answer")
     expect(answer).to_contain_text("%", timeout=MINUTE)
@@ -116,7 +122,7 @@ def test_the_same_path_in_chinese_trains_the_multilingual_starter(
         re.compile("multilingual-e5-small"), timeout=MINUTE
     )
     train(page, "快速看看", "完成")
-    page.locator("#try-it").click()
+    try_it(page, "新闻标题")
     page.locator("#playground-text textarea").fill("主场作战的球队在加时赛中逆转夺冠")
     page.locator("#playground-run").click()
     expect(page.locator("#playground-answer")).to_contain_text("%", timeout=MINUTE)
