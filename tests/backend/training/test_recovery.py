@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from backend.errors import UserError
@@ -104,8 +105,8 @@ def test_after_the_app_is_killed_its_run_is_interrupted_and_the_waiting_one_runs
     assert run.status.error is not None and run.status.error["key"] in ("training.app_gone", "training.interrupted")
     assert again.queue.points(workspace, cut)
     assert again.ended(waiting).status.state is RunState.DONE
-    with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+    # Where nobody collects orphans, an ended one stays in the table of processes as a zombie.
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_running_run_whose_process_is_gone_is_interrupted(desk: Desk) -> None:
@@ -117,8 +118,6 @@ def test_a_running_run_whose_process_is_gone_is_interrupted(desk: Desk) -> None:
 
 
 def test_a_run_of_another_living_app_is_left_alone(desk: Desk) -> None:
-    import psutil
-
     folder = RunFolder(desk.workspace.folder("runs", "theirs"))
     folder.write_spec(replace(desk.draft, run_id="theirs"))
     parent = psutil.Process(os.getppid())
