@@ -52,6 +52,8 @@ def work(kind: str, folder: Path) -> int:
 def serve() -> NoReturn:
     """Import, then fork a child for each line of stdin, until stdin ends."""
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # What a library prints is no news.
+    os.dup2(2, 1)
     preload()
     tell(pipe, news="ready")
     children: dict[int, str] = {}

@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,6 +53,7 @@ class Nursery:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._jobs: dict[str, Job] = {}
+        self._named = count()
         self.ready = threading.Event()
         """Set once the libraries are imported."""
 
@@ -73,7 +75,8 @@ class Nursery:
             return self._start_alone(kind, folder, job)
         with self._lock:
             process = self._alive()
-            name = f"{kind} {folder}"
+            # A folder may have two jobs at once: a mirror of a run that is under way, and the one of its end.
+            name = f"{next(self._named)} {kind} {folder}"
             self._jobs[name] = job
             assert process.stdin is not None
             process.stdin.write(json.dumps({"job": kind, "folder": str(folder), "name": name}) + "\n")
@@ -95,6 +98,8 @@ class Nursery:
     def _alive(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
             self.ready.clear()
+            # Those of a nursery that has died are its listener's to end.
+            self._jobs = {}
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "backend.training", "--nursery"],
                 cwd=ROOT,
@@ -105,30 +110,33 @@ class Nursery:
                 # Ctrl+C in the terminal is for the app; what it started ends with it, and says so.
                 start_new_session=True,
             )
-            threading.Thread(target=self._listen, args=(self._process,), name="nursery", daemon=True).start()
+            listener = threading.Thread(
+                target=self._listen, args=(self._process, self._jobs), name="nursery", daemon=True
+            )
+            listener.start()
         return self._process
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
+    def _listen(self, process: subprocess.Popen[str], jobs: dict[str, Job]) -> None:
         assert process.stdout is not None
         with process.stdout as news:
             for line in news:
-                self._hear(json.loads(line))
+                self._hear(json.loads(line), jobs)
         process.wait()
-        _close_quietly(process.stdin)
         with self._lock:
-            lost, self._jobs = self._jobs, {}
+            _close_quietly(process.stdin)
+            lost = dict(jobs)
         for name, job in lost.items():
             log.info("nursery %d is gone, and with it: %s", process.pid, name)
             job.end(-signal.SIGKILL)
 
-    def _hear(self, news: dict[str, Any]) -> None:
+    def _hear(self, news: dict[str, Any], jobs: dict[str, Job]) -> None:
         if news["news"] == "ready":
             self.ready.set()
         elif news["news"] == "started":
-            self._jobs[news["name"]].pid = news["pid"]
+            jobs[news["name"]].pid = news["pid"]
         elif news["news"] == "ended":
             with self._lock:
-                job = self._jobs.pop(news["name"])
+                job = jobs.pop(news["name"])
             job.end(news["code"])
 
     def _start_alone(self, kind: JobKind, folder: Path, job: Job) -> Job:
