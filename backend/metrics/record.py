@@ -19,7 +19,8 @@ class Recorder:
 
     def add(self, point: MetricPoint) -> None:
         """Write one point, less values that are not finite: JSON has no word for them. Raises UserError, disk full."""
-        values = {name: round(value, 6) for name, value in point.values.items() if math.isfinite(value)}
+        # Digits that count, not places: a learning rate ends near zero.
+        values = {name: float(f"{value:.7g}") for name, value in point.values.items() if math.isfinite(value)}
         line = json.dumps({"step": point.step, "seconds": round(point.seconds, 3), "values": values})
         try:
             self._file.write(line + "\n")

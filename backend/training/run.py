@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import traceback
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,17 +28,17 @@ def train(run_dir: Path, launcher: str = "process") -> RunState:
     """Train, score, save and report. Whatever happens ends in status.json; no Exception is raised."""
     folder = RunFolder(run_dir)
     board = Board(folder, launcher)
-    recorder = Recorder(folder.metrics)
     state, cause = RunState.FAILED, None
     try:
-        state = _train(folder, folder.spec(), board, recorder)
+        # On a full disk closing fails, too.
+        with closing(Recorder(folder.metrics)) as recorder:
+            state = _train(folder, folder.spec(), board, recorder)
     except Exception as error:  # noqa: BLE001 - the border of a run: every cause becomes its status
         if not isinstance(error, UserError):
             board.say(traceback.format_exc())
         cause = explain(error, run_dir)
         board.say(str(cause))
     finally:
-        recorder.close()
         board.end(state, cause)
     return state
 

@@ -32,3 +32,10 @@ def test_values_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
 
 def test_a_run_that_has_not_begun_has_no_points(tmp_path: Path) -> None:
     assert read_points(tmp_path / "metrics.jsonl") == []
+
+
+def test_a_small_learning_rate_is_not_rounded_away(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "metrics.jsonl")
+    recorder.add(MetricPoint(1, 1.0, {"learning_rate": 3.1e-8}))
+    recorder.close()
+    assert read_points(tmp_path / "metrics.jsonl")[0].values == {"learning_rate": 3.1e-8}

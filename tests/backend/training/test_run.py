@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
+from backend.training.run import train
 from backend.training.run_folder import RunFolder
 from backend.training.spec import RunState
 from tests.backend.training.conftest import Desk
@@ -80,3 +82,13 @@ def test_the_same_spec_gives_the_same_losses(trained: Trained, folder: RunFolder
         for points in (folder.points(), desk.queue.points(desk.workspace, again))
     ]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_a_disk_that_is_full_for_a_point_ends_the_run_and_says_so(folder: RunFolder, tmp_path: Path) -> None:
+    full = RunFolder(tmp_path / "runs" / "full")
+    full.write_spec(folder.spec())
+    full.metrics.symlink_to("/dev/full")
+    assert train(full.path) is RunState.FAILED
+    status = full.status()
+    assert status.state is RunState.FAILED and status.error
+    assert status.error["key"] == "training.disk_full"
