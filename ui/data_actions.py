@@ -235,7 +235,8 @@ def _details(version: DataVersion, found: describe.Description, locale: str) -> 
     ]
     try:
         usable = describe.filled(version, *filter(None, (found.text_column, found.label_column)))
-        parts.append(data_view.splits(version, split_counts(version, SplitPlan(), found.label_column, usable), locale))
+        counts = split_counts(version, SplitPlan(), found.label_column, usable)
+        parts.append(data_view.splits(version, counts, found.label_column, locale))
     except UserError as error:
         parts.append(f"<p>{error.what(locale)}</p>")
     return "".join(parts)

@@ -102,12 +102,13 @@ def lengths(found: Description, locale: str) -> str:
     return _part(title, f'<div class="spark wide">{_bars(column.histogram)}</div><p>{text}</p>')
 
 
-def splits(version: DataVersion, counts: Mapping[str, int], locale: str) -> str:
+def splits(version: DataVersion, counts: Mapping[str, int], label_column: str, locale: str) -> str:
     """How many rows train, check and test, and who said so."""
     from ui.phrases import phrase
 
     pairs = [(f"{count:,}", phrase("split", name, locale)) for name, count in counts.items()]
-    key = "datasets.split_given" if version.given_split_column else "datasets.split_made"
+    made = "datasets.split_made" if label_column else "datasets.split_random"
+    key = "datasets.split_given" if version.given_split_column else made
     return _part(
         _say("datasets.splits", locale), facts(pairs) + f"<p>{_say(key, locale, column=version.given_split_column)}</p>"
     )
@@ -118,7 +119,9 @@ def findings(
 ) -> str:
     """What to know before training, worst first: a mark, a sentence, what it means."""
     lines: list[tuple[str, str, dict[str, Any]]] = []
-    if found.label_column and len(counts) == 1:
+    if not found.label_column:
+        lines.append(_no_label(found))
+    elif len(counts) == 1:
         lines.append(("failed", "datasets.one_label", {"label": next(iter(counts)), "column": found.label_column}))
     lines += [("interrupted", "datasets.empty_cells", _empty_values(column, found)) for column in _with_empty(found)]
     if found.duplicates:
@@ -267,6 +270,15 @@ def _with_empty(found: Description) -> list[ColumnSummary]:
 
 def _empty_values(column: ColumnSummary, found: Description) -> dict[str, str]:
     return {"column": column.name, "count": f"{column.empty:,}", "share": percent(column.empty / found.rows)}
+
+
+def _no_label(found: Description) -> tuple[str, str, dict[str, Any]]:
+    """Nothing to learn: that no column looks like a label, or that the likely one holds scores."""
+    scores = [column for column in found.columns if column.kind == "number" and column.distinct]
+    if scores:
+        return "interrupted", "datasets.scores", {"column": scores[-1].name}
+    names = ", ".join(column.name for column in found.columns[:COLUMNS_SHOWN])
+    return "interrupted", "datasets.no_label", {"columns": names}
 
 
 _GLYPHS = {"failed": "✕", "interrupted": "!", "done": "✓"}

@@ -273,4 +273,8 @@ def _guess_label(columns: Sequence[ColumnSummary], version: DataVersion) -> str:
         return named[0].name
     # A mark that stands in some rows only is hardly what all rows are sorted by.
     filled = [column for column in fitting if column.empty <= version.rows / 2]
-    return filled[-1].name if filled else ""
+    if filled:
+        return filled[-1].name
+    # Named so, with one value only, which is to be told of, or with hundreds.
+    repeating = [column for column in columns if column.distinct and 2 * column.distinct <= version.rows]
+    return next((column.name for column in repeating if column.name.strip().lower() in _LABEL_NAMES), "")

@@ -21,7 +21,7 @@ TEXT_NAMES = (
 ).split()
 LABEL_NAMES = (
     "label labels topic category class sentiment target intent tag type emotion polarity rating stars spam genre cat y "
-    "标签 类别 分类 情感 类型 主题 意图 情绪 评级 栏目"
+    "score 标签 类别 分类 情感 类型 主题 意图 情绪 评级 栏目 评分 分数"
 ).split()
 # More labels than these are no classes of one thing, but most likely names, numbers or texts.
 MOST_LABELS = 1000
@@ -88,15 +88,18 @@ def guess_text(version: DataVersion, taken: Iterable[str] = ()) -> str:
 
 
 def guess_label(version: DataVersion, taken: Iterable[str] = ()) -> str:
-    """The column most likely to hold the classes, or ""."""
-    best, best_score = "", 1.0
+    """The column most likely to hold the classes, or "". Where none could, the one that is named so: a check of it says
+    what is wrong with it, which tells more than that none was found."""
+    best, best_score, named = "", 1.0, ""
     for column in version.columns:
         if column.name in taken or column.name == version.given_split_column:
             continue
         score = _label_score(version, column)
         if score > best_score:
             best, best_score = column.name, score
-    return best
+        if not named and column.name.casefold().strip() in LABEL_NAMES:
+            named = column.name
+    return best or named
 
 
 def _label_score(version: DataVersion, column: Column) -> float:

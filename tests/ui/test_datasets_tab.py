@@ -183,10 +183,31 @@ def test_the_side_column_follows_the_language(workspace: Workspace) -> None:
     counts = label_counts(version, "label")
     for locale in ("en", "zh-CN"):
         assert findings(version, describe(version), counts, library.notes_of(version), locale)
-    assert splits(version, {"train": 1}, "zh-CN") != splits(version, {"train": 1}, "en")
+    assert splits(version, {"train": 1}, "label", "zh-CN") != splits(version, {"train": 1}, "label", "en")
 
 
 def test_rows_without_a_label_are_in_no_part_of_the_split(act: Actions, tab: DatasetsTab, tmp_path: Path) -> None:
     text = reviews(40) + "".join(f"no label {i},\n" for i in range(40))
     details = last(act.upload([file(tmp_path, "mine.csv", text)], ANYONE))[tab.details]
     assert "<b>32</b>" in details and details.count("<b>4</b>") == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("text,label\n" + "".join(f"a review with number {i},good\n" for i in range(40)), "Only one label: good"),
+        (
+            "comment,number\n" + "".join(f"a review with words {i},{i}\n" for i in range(40)),
+            "No column looks like a label",
+        ),
+        ("text,grade\n" + "".join(f"a review with words {i},{i / 7:.3f}\n" for i in range(40)), "grade holds scores"),
+    ],
+)
+def test_a_table_without_two_labels_says_what_is_missing(
+    act: Actions, tab: DatasetsTab, tmp_path: Path, rows: str, said: str
+) -> None:
+    changed = last(act.upload([file(tmp_path, "mine.csv", rows)], ANYONE))
+    assert said in changed[tab.details]
+    if "comment" in rows:
+        assert "Columns found: comment, number" in changed[tab.details]
+        assert "same mix" not in changed[tab.details]

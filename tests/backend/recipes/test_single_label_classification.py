@@ -58,6 +58,25 @@ def test_a_column_of_scores_is_not_guessed_as_the_label(tmp_path: Path) -> None:
     assert RECIPE.guess_columns(version)["label"] == "group"
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "key"),
+    [
+        ("label", ["good"] * 40, "recipes.one_class"),
+        ("score", [n / 7 for n in range(40)], "recipes.score_column"),
+        ("标签", [f"row {n}" for n in range(40)], "recipes.all_labels_differ"),
+    ],
+)
+def test_a_column_named_as_labels_that_cannot_be_used_is_taken_and_explained(
+    tmp_path: Path, name: str, values: list[object], key: str
+) -> None:
+    version = save_version(tmp_path / "v", text=[t * 9 for t in TEXTS], **{name: values})
+    columns = RECIPE.guess_columns(version)
+    assert columns == {"text": "text", "label": name}
+    with pytest.raises(UserError) as raised:
+        RECIPE.check(version, columns)
+    assert raised.value.key == key
+
+
 def test_without_classes_only_the_text_is_guessed(tmp_path: Path) -> None:
     assert RECIPE.guess_columns(save_version(tmp_path / "v", text=TEXTS)) == {"text": "text"}
 
