@@ -20,16 +20,19 @@ from ui import api, datasets_tab, finetune_tab, metrics_tab, playground_tab, sta
 from ui.errors import shown
 from ui.text import i18n, say, translations
 from ui.theme import ASSETS, css, early_script, head, theme
-from ui.visitor import PageState, Services, enter, leave, locale_of
+from ui.visitor import PageState, Services, enter, locale_of
 
-TABS = ("playground", "tokenizer", "datasets", "finetune", "metrics")
+# Seconds: every hour, uploads and downloads of the day before go. What was read from them is in the workspace.
+UPLOADS_SWEPT = (3600, 86400)
 
 
 def build_page(settings: Settings) -> gr.Blocks:
     """The whole page, ready to launch."""
     shelf = ModelShelf(settings)
     services = Services(settings, shelf, RunQueue(settings, shelf))
-    page = gr.Blocks(title="Transformers Workbench", fill_width=True, analytics_enabled=False)
+    page = gr.Blocks(
+        title="Transformers Workbench", fill_width=True, analytics_enabled=False, delete_cache=UPLOADS_SWEPT
+    )
     with page:
         header = gr.HTML(_header(settings, "en", ""), elem_id="header", padding=False)
         state = PageState(arrived=gr.State(""), pulse=gr.State(""))
@@ -140,6 +143,8 @@ def _wire_visitor(
     def arrive(language: str, secret: str, request: gr.Request) -> str:
         enter(request.session_hash or "", language, secret)
         services.queue.recover(services.workspace(request))
+        # Somebody is here: have a child with the libraries in it ready for their first forecast or run.
+        services.queue.warm()
         return f"{request.session_hash} {language}"
 
     def tick(request: gr.Request) -> tuple[str, gr.Timer]:
@@ -152,7 +157,6 @@ def _wire_visitor(
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     page.load(shown(arrive), [language, secret], state.arrived, js="() => workbench.visitor()", **quiet)
-    page.unload(leave)
     state.arrived.change(shown(draw_header), None, header, **quiet)
     for trigger in (timer.tick, state.arrived.change, started.change, tabs.select):
         # Through the queue: with queue=False Gradio tells the page of no changed State, and nobody would hear it.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,18 +17,20 @@ if TYPE_CHECKING:
     from backend.models import ModelShelf
     from backend.training.queue import RunQueue
 
-# session hash -> (language, secret). Told once by each page at load; forgotten when the page closes.
-_sessions: dict[str, tuple[str, str]] = {}
+SESSIONS_KEPT = 10_000
+# session hash -> (language, secret), told once by each page at load. Not forgotten when Gradio says that the page was
+# closed: a proxy that cuts an idle connection looks the same, and the page goes on.
+_sessions: OrderedDict[str, tuple[str, str]] = OrderedDict()
+_lock = threading.Lock()
 
 
 def enter(session: str, language: str, secret: str) -> None:
-    """Remember a browser's language and its 128-bit secret for as long as its page is open."""
-    _sessions[session] = (_supported(language), secret)
-
-
-def leave(request: gr.Request) -> None:
-    """Forget a page that was closed."""
-    _sessions.pop(request.session_hash or "", None)
+    """Remember a page's language and its browser's 128-bit secret, until SESSIONS_KEPT others have come."""
+    with _lock:
+        _sessions[session] = (_supported(language), secret)
+        _sessions.move_to_end(session)
+        while len(_sessions) > SESSIONS_KEPT:
+            _sessions.popitem(last=False)
 
 
 def locale_of(request: gr.Request | None) -> str:
@@ -56,8 +61,15 @@ class Services:
         if request is None or not self.settings.public:
             return Workspace.open(self.settings)
         session = request.session_hash or ""
-        known = _sessions.get(session)
-        return Workspace.open(self.settings, getattr(request, "username", None) or (known[1] if known else session))
+        _, secret = _sessions.get(session, ("", ""))
+        # Told apart by kind: a secret is what the browser says, and must not pass for another's account.
+        if account := getattr(request, "username", None):
+            identity = f"account:{account}"
+        elif secret:
+            identity = f"browser:{secret}"
+        else:
+            identity = f"session:{session or secrets.token_hex(16)}"
+        return Workspace.open(self.settings, identity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,12 @@
 
 import asyncio
 import socket
+from pathlib import Path
+from typing import Any, cast
 
+import gradio as gr
+import pytest
+from starlette.requests import Request as Incoming
 from starlette.responses import HTMLResponse
 from starlette.types import Message, Scope
 
@@ -43,11 +48,36 @@ def test_two_visitors_of_a_public_page_have_different_workspaces_and_one_keeps_t
     assert "a" * 8 not in str(mine.root)
 
 
+def request(session: str, username: str | None = None) -> gr.Request:
+    return gr.Request(Incoming({"type": "http", "headers": [(b"accept-language", b"en")]}), username, session)
+
+
+def test_a_browser_cannot_pass_for_an_account_or_for_another_page(tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path, public=True)
+    services = visitor.Services(settings, cast(Any, None), cast(Any, None))
+    for secret in ("julie", "account:julie", "page"):
+        visitor.enter("thief", "en", secret)
+        stolen = services.workspace(request("thief"))
+        assert stolen != services.workspace(request("x", username="julie"))
+        assert stolen != services.workspace(request("page"))
+
+
+def test_two_visitors_who_say_nothing_of_themselves_share_nothing(tmp_path: Path) -> None:
+    services = visitor.Services(Settings(workspace=tmp_path, public=True), cast(Any, None), cast(Any, None))
+    visitor.enter("one", "en", "")
+    visitor.enter("two", "en", "")
+    assert services.workspace(request("one")) != services.workspace(request("two"))
+    assert services.workspace(request("")) != services.workspace(request(""))
+
+
 def test_the_language_of_a_page_is_the_one_it_introduced_itself_with() -> None:
     visitor.enter("session", "zh-CN", "secret")
-    request = type("Request", (), {"session_hash": "session", "headers": {"accept-language": "en"}})()
-    try:
-        assert visitor.locale_of(request) == "zh-CN"
-    finally:
-        visitor.leave(request)
-    assert visitor.locale_of(request) == "en"
+    assert visitor.locale_of(request("session")) == "zh-CN"
+    assert visitor.locale_of(request("stranger")) == "en"
+
+
+def test_pages_that_were_closed_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitor, "SESSIONS_KEPT", 2)
+    for session in ("a", "b", "c"):
+        visitor.enter(session, "zh-CN", "secret")
+    assert [visitor.locale_of(request(session)) for session in "abc"] == ["en", "zh-CN", "zh-CN"]
