@@ -9,7 +9,9 @@ from typing import Any
 
 import gradio as gr
 
+from backend.metrics.mirror import show_command
 from backend.training.spec import RunState
+from backend.workspace import Workspace
 from ui import charts, phrases
 from ui.errors import shown
 from ui.finetune.live import EVAL
@@ -131,7 +133,7 @@ class Runs:
             tab.loss_title: _caption(say("metrics.training_loss", locale)),
             tab.loss: charts.overlay(losses, locale),
             tab.differences: overview.differences(rows, slots, locale),
-            tab.mirror: self._mirror(locale),
+            tab.mirror: self._mirror(workspace, locale),
         }
 
     def act(
@@ -167,12 +169,11 @@ class Runs:
             for slot, run, steps, values in overview.curves(rows, slots, name)
         ]
 
-    def _mirror(self, locale: str) -> str:
-        if not self.services.settings.trackio:
+    def _mirror(self, workspace: Workspace, locale: str) -> str:
+        """The command that shows the runs in trackio, for whoever has a shell where the app runs."""
+        if not self.services.settings.trackio or workspace.public:
             return ""
-        from backend.metrics.mirror import PROJECT
-
-        command = f"<code>trackio show --project {html.escape(PROJECT)}</code>"
+        command = f"<code>{html.escape(show_command(workspace.root))}</code>"
         return f'<p class="muted small">{say("metrics.mirror", locale, command=command)}</p>'
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,12 @@ def trackio_folder(root: Path) -> Path:
 
 
 def show_command(root: Path) -> str:
-    """What a person types to see the mirror."""
-    return f'TRACKIO_DIR="{trackio_folder(root)}" trackio show --project {PROJECT}'
+    """What a person types to see the mirror, in a shell in which this environment need not be active."""
+    beside = Path(sys.executable).with_name("trackio.exe" if sys.platform == "win32" else "trackio")
+    program, folder = str(beside) if beside.exists() else "trackio", str(trackio_folder(root))
+    if sys.platform == "win32":
+        return f'set "TRACKIO_DIR={folder}" && "{program}" show --project {PROJECT}'
+    return f"TRACKIO_DIR={shlex.quote(folder)} {shlex.quote(program)} show --project {PROJECT}"
 
 
 def mirror(run_dir: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import gradio as gr
 import pytest
 
 from backend.errors import UserError
+from backend.metrics.mirror import show_command
 from backend.models import ModelShelf
 from backend.settings import Settings
 from backend.training.queue import RunQueue
@@ -63,6 +65,19 @@ def test_the_others_keep_their_colours_when_one_is_unticked() -> None:
 def test_no_more_runs_than_colours_can_be_compared() -> None:
     assert overview.toggled(list("abcdef"), "g") is None
     assert overview.toggled(list("abcdef"), "f") == [*"abcde", ""]
+
+
+def test_the_command_for_trackio_names_the_folder_of_the_mirror(runs: metrics_tab.Runs, workspace: Workspace) -> None:
+    write_run(workspace, "a")
+    shown = html.unescape(runs.draw("", "", "accuracy", None, NOTHING)[runs.tab.mirror])
+    assert show_command(workspace.root) in shown
+    assert str(workspace.root / "trackio") in shown
+
+
+def test_a_visitor_of_a_public_page_is_not_told_where_the_mirror_lies(
+    runs: metrics_tab.Runs, workspace: Workspace
+) -> None:
+    assert runs._mirror(Workspace(workspace.root, public=True), "en") == ""
 
 
 def test_a_deleted_run_leaves_the_choice(runs: metrics_tab.Runs, workspace: Workspace) -> None:
