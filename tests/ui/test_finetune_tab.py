@@ -139,7 +139,8 @@ def test_findings_put_the_worst_first() -> None:
         ([0.7], "After the first check"),
         ([0.5, 0.6, 0.7], "rose in each of the last 2 checks, to <b>70.0%</b>"),
         ([0.7, 0.6, 0.8], "its best so far"),
-        ([0.7, 0.7], "The last check brought nothing better"),
+        ([0.7, 0.7], "as good as its best so far"),
+        ([0.8, 0.7], "The last check brought nothing better"),
         ([0.8, 0.7, 0.75], "Nothing better in the last 2 checks"),
     ],
 )

@@ -119,6 +119,8 @@ def trend(scores: Sequence[float], metric: str, locale: str, untrained: bool = F
     since = len(scores) - 1 - max(range(len(scores)), key=scores.__getitem__)
     if since == 0:
         return say("finetune.trend.best", locale, **values)
+    if scores[-1] == max(scores):
+        return say("finetune.trend.level", locale, **values)
     return say("finetune.trend.flat_one" if since == 1 else "finetune.trend.flat", locale, count=since, **values)
 
 
