@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,17 @@ class Workspace:
         return self.root / kind / name
 
     def names(self, kind: str) -> list[str]:
-        """What is there of a kind, newest first."""
+        """What is there of a kind, the last one changed first."""
+        changed: dict[str, float] = {}
         try:
-            entries = [
-                entry for entry in os.scandir(self.root / kind) if entry.is_dir() and _NAME.fullmatch(entry.name)
-            ]
+            for entry in os.scandir(self.root / kind):
+                # What another page removes meanwhile is not there.
+                with suppress(FileNotFoundError):
+                    if entry.is_dir() and _NAME.fullmatch(entry.name):
+                        changed[entry.name] = entry.stat().st_ctime
         except FileNotFoundError:
             return []
-        return [entry.name for entry in sorted(entries, key=lambda entry: entry.stat().st_ctime, reverse=True)]
+        return sorted(changed, key=lambda name: changed[name], reverse=True)
 
     def free_name(self, kind: str, wanted: str) -> str:
         """A name not yet taken, made from what a person typed: `my/run 1` gives `my-run-1`, then `my-run-1-2`."""

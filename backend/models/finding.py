@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,8 @@ class ModelFinder:
             if text.startswith(address + "/"):
                 text = "/".join(text.removeprefix(address + "/").split("/")[:2])
         if text.startswith(("/", "~", "./", "../")) or re.match(r"[A-Za-z]:[\\/]", text):
-            return f"folder:{Path(text).expanduser().absolute()}"
+            # "~someone" of whom this machine does not know stays as it is: no such folder is here.
+            return f"folder:{os.path.abspath(os.path.expanduser(text))}"
         if text in {one.name for one in starter.STARTERS}:
             return f"starter:{text}"
         if _HUB_ID.fullmatch(text):
@@ -111,7 +113,7 @@ class ModelFinder:
             return folder
         if workspace.public:
             raise UserError("models.folder_not_allowed")
-        folder = Path(name).expanduser()
+        folder = Path(os.path.expanduser(name))
         if not folder.is_dir():
             raise UserError("models.missing_folder", folder=name)
         return folder

@@ -53,6 +53,10 @@ def test_what_a_person_types_becomes_a_ref(shelf: ModelShelf, typed: str, ref: s
     assert shelf.parse(typed).startswith("folder:") if ref is None else shelf.parse(typed) == ref
 
 
+def test_the_folder_of_a_user_nobody_knows_is_missing_and_no_bug(shelf: ModelShelf, workspace: Workspace) -> None:
+    assert error(shelf, workspace, "~nobody-here/model").key == "models.missing_folder"
+
+
 @pytest.mark.parametrize("typed", ["", "a/b/c", "hub:../../etc", "two words", "hub:", "模型"])
 def test_what_is_no_model_is_refused(shelf: ModelShelf, typed: str) -> None:
     with pytest.raises(UserError) as caught:
