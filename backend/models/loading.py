@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import UserError
 from backend.models.facts import ModelFacts, Progress, read_config, refuse_pointer, tensor_bytes, weight_files
 from backend.models.memory import available_bytes
+from backend.warm import libraries
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -49,7 +50,7 @@ def refuse_remote_code(facts: ModelFacts) -> None:
     config = read_config(facts.path, facts.title)
     if not config.get("auto_map"):
         return
-    # Names only: this module of transformers does not import torch.
+    libraries()
     from transformers.models.auto.auto_mappings import CONFIG_MAPPING_NAMES
 
     if facts.model_type not in CONFIG_MAPPING_NAMES:
@@ -63,6 +64,7 @@ def load_model(facts: ModelFacts, auto_class: str, device: str, progress: Progre
     """
     import pickle
 
+    libraries()
     import safetensors
     import torch
     import transformers
@@ -101,6 +103,7 @@ def load_model(facts: ModelFacts, auto_class: str, device: str, progress: Progre
 
 def load_tokenizer(folder: Path, title: str) -> PreTrainedTokenizerBase:
     """The tokenizer of a model folder, safe to share. Raises UserError models.no_tokenizer or bad_tokenizer."""
+    libraries()
     from transformers import AutoTokenizer
 
     for name in ("tokenizer.json", "tokenizer_config.json"):
