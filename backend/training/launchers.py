@@ -13,6 +13,7 @@ from backend.errors import UserError
 from backend.training.causes import explain_exit
 from backend.training.nursery import Job, Nursery
 from backend.training.spec import Launcher
+from backend.warm import libraries
 
 
 class Launched(Protocol):
@@ -49,6 +50,7 @@ class ThreadRun:
         return UserError("training.unexpected", reason="the training thread ended without a word")
 
     def _run(self, run_dir: Path) -> None:
+        libraries()
         from backend.training.run import train
 
         try:
