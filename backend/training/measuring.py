@@ -64,17 +64,17 @@ def measure(folder: Path) -> None:
 def _measure(spec: RunSpec) -> Measurement:
     import numpy as np
     import torch
-    from transformers import AutoTokenizer
 
     from backend.data.version import DataVersion
     from backend.recipes import all_recipes
+    from backend.training.prepared import pad_alike, padding_tokenizer
 
     recipe = all_recipes()[spec.recipe]
     version = DataVersion.read(Path(spec.data_folder))
     usable = np.flatnonzero(recipe.usable(version, spec.columns))
     chosen = np.sort(np.random.default_rng(spec.arguments.seed).permutation(usable)[:SAMPLE_ROWS])
     rows = version.load().select(chosen)
-    tokenizer = AutoTokenizer.from_pretrained(spec.model_path, local_files_only=True, trust_remote_code=False)
+    tokenizer = padding_tokenizer(spec.model_path)
     began = time.perf_counter()
     encoded = tokenizer([str(text) for text in rows[spec.columns["text"]]], verbose=False)["input_ids"]
     tokenizing = time.perf_counter() - began
@@ -83,6 +83,7 @@ def _measure(spec: RunSpec) -> Measurement:
     began = time.perf_counter()
     labels = recipe.labels(version, spec.columns)
     model = recipe.load_model(spec.model_path, labels, spec.arguments).to(spec.device)
+    pad_alike(model, tokenizer)
     loading = time.perf_counter() - began
     steps = _Steps(model, spec, len(labels))
     cut = np.sort(np.minimum(lengths, spec.arguments.max_length))

@@ -61,16 +61,12 @@ class Prepared:
 
 def prepare(spec: RunSpec, cache: Path, progress: Progress) -> Prepared:
     """Split and tokenize a run's data. Raises UserError where the data does not allow it."""
-    from transformers import AutoTokenizer
-
     recipe = all_recipes()[spec.recipe]
     version = DataVersion.read(Path(spec.data_folder))
     usable = recipe.usable(version, spec.columns)
     labels = recipe.labels(version, spec.columns)
     parts = split_rows(version, spec.split, spec.columns.get("label", ""), usable)
-    tokenizer = AutoTokenizer.from_pretrained(spec.model_path, local_files_only=True, trust_remote_code=False)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer = padding_tokenizer(spec.model_path)
     features = _features(spec, version, tokenizer, labels, usable, cache, progress)
     lengths = _lengths(features)
     known = np.asarray(features[ROW_ID], dtype=np.int64)
@@ -79,6 +75,21 @@ def prepare(spec: RunSpec, cache: Path, progress: Progress) -> Prepared:
         places = np.searchsorted(known, parts[name])
         splits[name] = Split(features.select(places).remove_columns(ROW_ID), lengths[places], known[places])
     return Prepared(version, labels, tokenizer, splits)
+
+
+def padding_tokenizer(path: str) -> Any:
+    """The tokenizer of a model folder. Models that write have no token to pad with: there the end of text pads."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def pad_alike(model: Any, tokenizer: Any) -> None:
+    """Have the model take for padding what the tokenizer pads with: a decoder reads the last token before it."""
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
 
 
 def _features(

@@ -14,7 +14,7 @@ from backend.metrics.record import Recorder
 from backend.recipes import all_recipes
 from backend.training.board import Board
 from backend.training.causes import explain
-from backend.training.prepared import Prepared, prepare
+from backend.training.prepared import Prepared, pad_alike, prepare
 from backend.training.run_folder import RunFolder
 from backend.training.spec import Phase, RunSpec, RunState
 from backend.workspace import disk_error
@@ -60,6 +60,7 @@ def _train(folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder) -
     # The new head's first weights come from the seed, too.
     set_seed(spec.arguments.seed)
     model = recipe.load_model(spec.model_path, prepared.labels, spec.arguments)
+    pad_alike(model, prepared.tokenizer)
     loop = Loop(spec, recipe, prepared, model, board, recorder)
     loop.train()
     if loop.last_scores is None or loop.state.global_step == 0:

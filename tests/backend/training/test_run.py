@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from backend.recipes.base import TrainArguments
+from backend.training.forecast import forecast
 from backend.training.run import train
 from backend.training.run_folder import RunFolder
 from backend.training.spec import RunState
-from tests.backend.training.conftest import Desk
+from tests.backend.training.conftest import Desk, make_desk
 
 Trained = tuple[Desk, str]
 
@@ -92,3 +97,16 @@ def test_a_disk_that_is_full_for_a_point_ends_the_run_and_says_so(folder: RunFol
     status = full.status()
     assert status.state is RunState.FAILED and status.error
     assert status.error["key"] == "training.disk_full"
+
+
+def test_a_model_that_writes_and_has_no_token_to_pad_with_is_trained_too(tiny_generator: Path, tmp_path: Path) -> None:
+    base = shutil.copytree(tiny_generator, tmp_path / "writer")
+    for name in ("config.json", "tokenizer_config.json"):
+        settings = json.loads((base / name).read_text(encoding="utf-8"))
+        settings = {key: value for key, value in settings.items() if not key.startswith("pad_token")}
+        (base / name).write_text(json.dumps(settings), encoding="utf-8")
+    desk = make_desk(tmp_path, base)
+    arguments = TrainArguments(num_train_epochs=0.2, per_device_train_batch_size=8, evaluations=1)
+    run_id = desk.queue.submit(desk.workspace, replace(desk.draft, arguments=arguments))
+    assert desk.ended(run_id).status.state is RunState.DONE, desk.queue.log_tail(desk.workspace, run_id)
+    assert forecast(desk.settings, desk.queue.shelf, desk.workspace, replace(desk.draft, arguments=arguments)).steps > 0
