@@ -123,7 +123,8 @@ class _Follower(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         loop = self.loop
-        self.rows += args.train_batch_size * args.gradient_accumulation_steps
+        # By the part of the epoch, since its last batch may be smaller than the others.
+        self.rows = round(state.epoch * len(loop.prepared.splits["train"]))
         control.should_evaluate = state.global_step in self.scored_at
         if loop.board.folder.stop_requested():
             loop.stopped = control.should_training_stop = True
@@ -158,7 +159,7 @@ class _Follower(TrainerCallback):
 def training_arguments(spec: RunSpec, folder: Path) -> TrainingArguments:
     """The spec in transformers' words; what is scored, kept and shown is ours."""
     chosen = spec.arguments
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         learning_rate=chosen.learning_rate,
         num_train_epochs=chosen.num_train_epochs,
@@ -179,6 +180,9 @@ def training_arguments(spec: RunSpec, folder: Path) -> TrainingArguments:
         dataloader_pin_memory=spec.device == "cuda",
         use_cpu=spec.device == "cpu",
     )
+    # With several GPUs Trainer would cut our batches into pieces for all of them.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 def keep_model(model: Any, folder: Path) -> None:

@@ -135,7 +135,9 @@ class RunQueue:
     def fingerprint(self, workspace: Workspace) -> str:
         """Differs whenever a page that shows runs should be drawn anew. Reads no file, so it may be asked often."""
         self._recover_once(workspace)
-        marks = []
+        with self._lock:
+            # A waiting run moves up, too, when another visitor's ends.
+            marks = [f"{place}:{run_id}" for place, (where, run_id) in enumerate(self._waiting) if where == workspace]
         for run_id in sorted(workspace.names("runs")):
             folder = RunFolder(workspace.folder("runs", run_id))
             for path in (folder.status_file, folder.metrics):

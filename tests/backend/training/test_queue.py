@@ -111,6 +111,21 @@ def test_the_fingerprint_changes_with_a_run_and_rests_without(desk: Desk) -> Non
     assert desk.queue.fingerprint(desk.workspace) == after
 
 
+def test_the_fingerprint_changes_when_a_waiting_run_moves_up_behind_another_visitors(desk: Desk) -> None:
+    other = replace(desk.workspace, root=desk.workspace.root.with_name("other"))
+    first = desk.queue.submit(desk.workspace, replace(desk.draft, arguments=ENDLESS))
+    second = desk.queue.submit(desk.workspace, desk.draft)
+    waiting = desk.queue.submit(other, replace(desk.draft, data_ref="sample:reviews_en", data_version=1))
+    desk.wait(first, lambda status: status.state is RunState.RUNNING)
+    before = desk.queue.fingerprint(other)
+    desk.queue.stop(desk.workspace, second)
+    assert desk.queue.fingerprint(other) != before
+    assert desk.queue.run(other, waiting).position == 1
+    desk.queue.stop(other, waiting)
+    desk.queue.stop(desk.workspace, first)
+    desk.ended(first)
+
+
 def test_a_run_that_cannot_be_read_is_listed_with_its_error_beside_the_others(desk: Desk) -> None:
     whole = desk.queue.submit(desk.workspace, desk.draft)
     desk.queue.stop(desk.workspace, whole)
