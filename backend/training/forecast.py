@@ -8,7 +8,7 @@ import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from backend.data.split import split_rows
 from backend.errors import UserError
@@ -36,6 +36,8 @@ WRITE_BYTES_PER_SECOND = 300e6
 TRAIN_ROWS_SCORED = 2000
 MOST_SIMULATED_ROWS = 20_000
 TIMEOUT_SECONDS = 120.0
+MOST_KEPT = 500
+Kept = TypeVar("Kept")
 
 _lock = threading.Lock()
 _measured: dict[str, Measurement] = {}
@@ -67,11 +69,22 @@ def forecast(settings: Settings, shelf: ModelShelf, workspace: Workspace, draft:
     with _lock:
         turn = _under_way.setdefault(key, threading.Lock())
     with turn:
-        if key not in _measured:
-            _measured[key] = _measure_in_child(workspace, spec)
-    made = _reckon(spec, version, parts, _measured[key], workspace)
-    _forecasts[_run_key(spec)] = made
+        measured = _measured.get(key) or _measure_in_child(workspace, spec)
+        with _lock:
+            _keep(_measured, key, measured)
+            _under_way.pop(key, None)
+    made = _reckon(spec, version, parts, measured, workspace)
+    with _lock:
+        _keep(_forecasts, _run_key(spec), made)
     return made
+
+
+def _keep(kept: dict[str, Kept], key: str, value: Kept) -> None:
+    """Put it last, and forget the oldest beyond MOST_KEPT."""
+    kept.pop(key, None)
+    kept[key] = value
+    while len(kept) > MOST_KEPT:
+        del kept[next(iter(kept))]
 
 
 def known_forecast(spec: RunSpec) -> Forecast | None:
@@ -84,7 +97,9 @@ def _measurement_key(spec: RunSpec) -> str:
     chosen = spec.arguments
     shape = [chosen.max_length, chosen.per_device_train_batch_size, chosen.per_device_eval_batch_size]
     kind = [chosen.freeze_embeddings, bool(chosen.dropout is None or chosen.dropout)]
-    return json.dumps([spec.model_path, spec.data_folder, spec.recipe, spec.columns, spec.device, shape, kind])
+    # A data set that was removed may have given its name, and so its folder, to another.
+    written = (Path(spec.data_folder) / "data.arrow").stat().st_mtime_ns
+    return json.dumps([spec.model_path, spec.data_folder, written, spec.recipe, spec.columns, spec.device, shape, kind])
 
 
 def _run_key(spec: RunSpec) -> str:
