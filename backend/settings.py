@@ -26,7 +26,7 @@ class Settings:
     host: str = knob("127.0.0.1", "Address the page is served on. 0.0.0.0 lets other machines in.")
     port: int = knob(7860, "Port the page is served on. The next free one is taken when it is in use.")
     workspace: Path = knob(Path("workspace"), "Folder that keeps runs, data sets, uploads and downloaded models.")
-    public: bool = knob(False, "One private workspace a visitor, no local paths, limits on: what a public Space needs.")
+    public: bool = knob(False, "One private workspace a visitor and no local paths: what a public Space needs.")
     launcher: str = knob(
         "auto", "How training runs are started; auto chooses by the forecast.", ("auto", "thread", "process")
     )

@@ -1,4 +1,4 @@
-"""The named endpoints: REST, gradio_client, MCP. A few typed functions over the calls that the page makes, too."""
+"""The named endpoints: REST, gradio_client. A few typed functions over the calls that the page makes, too."""
 
 from __future__ import annotations
 
