@@ -17,7 +17,7 @@ from backend.data.read import SKIPPABLE
 from backend.data.split import SplitPlan, split_counts
 from backend.data.version import DataVersion
 from backend.errors import UserError
-from ui import data_view, pickers
+from ui import data_progress, data_view, pickers
 from ui.errors import error_card
 from ui.text import say
 from ui.visitor import Services, locale_of
@@ -43,7 +43,10 @@ class Actions:
         workspace, locale = self.services.workspace(request), locale_of(request)
         models = pickers.tokenizer_choices(self.services, request)
         first = pickers.suited(self.services, request, [ref for _, ref in models])
-        updates: Updates = {self.tab.tokenizer: gr.Dropdown(models, value=first)}
+        updates: Updates = {
+            self.tab.tokenizer: gr.Dropdown(models, value=first),
+            self.tab.uploading: data_progress.uploading(locale),
+        }
         listed = library.list_data(workspace)
         samples = [(library.title_of(one, locale), one.ref) for one in listed if one.ref.startswith("sample:")]
         updates[self.tab.samples] = gr.Radio(samples, value=None)
@@ -141,7 +144,7 @@ class Actions:
             return
         name = ", ".join(path.name for path in paths)[:80]
         yield {
-            self.tab.notice: data_view.reading(name, None, locale),
+            self.tab.notice: data_progress.reading(name, None, locale),
             self.tab.retry: gr.Row(visible=False),
             self.tab.empty: gr.Column(visible=False),
             self.tab.drop: None,
@@ -151,7 +154,7 @@ class Actions:
                 if isinstance(step, DataVersion):
                     yield self._open(step, "", request) | {self.tab.search: ""}
                 else:
-                    yield {self.tab.notice: data_view.reading(name, step, locale)}
+                    yield {self.tab.notice: data_progress.reading(name, step, locale)}
         except Exception as error:  # noqa: BLE001 - an error stands where the table would stand; error_card logs ours
             yield self._failed(error, [str(path) for path in paths], locale)
 

@@ -53,8 +53,9 @@ def table(page: RowPage, found: Description, view: Mapping[str, Any], search: st
         more = f'<p class="muted">{_say("datasets.some_columns", locale, **values)}</p>'
     id_width = 30 + 9 * len(f"{found.rows:,}")
     least = max(600, round(sum(widths) * 9) + id_width)
+    room = f"--least:{least}px;--columns:{len(shown)}"
     return (
-        f'<div class="table-scroll"><table class="plain-table data-table" style="min-width:{least}px">'
+        f'<div class="table-scroll"><table class="plain-table data-table" style="{room}">'
         f'<colgroup><col style="width:{id_width}px">{columns}</colgroup>'
         f'<thead><tr><th class="id">#</th>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>{more}"
@@ -161,16 +162,6 @@ def tokens(found: TokenFacts, locale: str) -> str:
         f'<div class="data-part token-part">{facts(pairs)}<div class="findings">{verdict}</div>'
         f'<p class="muted">{counted}</p></div>'
     )
-
-
-def reading(file: str, share: float | None, locale: str) -> str:
-    """What stands above the table while a file is read. share: part of 1, None when it cannot be told."""
-    bar = (
-        f'<span class="bar"><i style="width:{share:.0%}"></i></span>'
-        if share is not None
-        else '<span class="bar busy"><i></i></span>'
-    )
-    return f'<div class="reading" role="status"><p>{_say("datasets.reading", locale, file=file)}</p>{bar}</div>'
 
 
 def pager(offset: int, page: RowPage, locale: str) -> str:

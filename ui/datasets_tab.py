@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui import data_view
+from ui import data_progress, data_view
 from ui.data_actions import FIRST_VIEW, Actions
 from ui.errors import shown
 from ui.text import i18n
@@ -23,6 +23,7 @@ class DatasetsTab:
     filter: gr.Dropdown
     upload: gr.UploadButton
     use_for_training: gr.Button
+    uploading: gr.HTML
     notice: gr.HTML
     retry: gr.Row
     skip: gr.Button
@@ -91,6 +92,7 @@ def build(services: Services) -> DatasetsTab:
             min_width=180,
             elem_id="use-for-training",
         )
+    uploading = gr.HTML(apply_default_css=False, js_on_load=data_progress.UPLOADING_JS, elem_id="datasets-uploading")
     notice = gr.HTML(apply_default_css=False, elem_id="datasets-notice")
     with gr.Row(visible=False, elem_classes="data-retry") as retry:
         skip = gr.Button(i18n("datasets.skip"), visible=False, scale=0, min_width=180, elem_id="datasets-skip")
@@ -117,10 +119,10 @@ def build(services: Services) -> DatasetsTab:
             )
             tokens = gr.HTML(apply_default_css=False, elem_id="datasets-tokens")
     return DatasetsTab(
-        chosen=chosen, search=search, filter=filter_, upload=upload, use_for_training=use, notice=notice, retry=retry,
-        skip=skip, dismiss=dismiss, empty=empty, drop=drop, samples=samples, content=content, table=table, pager=pager,
-        previous=previous, next=next_, numbers=numbers, mend=mend, details=details, tokenizer=tokenizer, tokens=tokens,
-        view=view, pending=pending,
+        chosen=chosen, search=search, filter=filter_, upload=upload, use_for_training=use, uploading=uploading,
+        notice=notice, retry=retry, skip=skip, dismiss=dismiss, empty=empty, drop=drop, samples=samples,
+        content=content, table=table, pager=pager, previous=previous, next=next_, numbers=numbers, mend=mend,
+        details=details, tokenizer=tokenizer, tokens=tokens, view=view, pending=pending,
     )  # fmt: skip
 
 
@@ -152,11 +154,14 @@ def wire(tab: DatasetsTab, services: Services, state: PageState) -> None:
         "concurrency_id": "short",
         "concurrency_limit": 2,
     }
+    uploaded = tab.upload.upload(shown(act.upload), [tab.upload], everything, **quiet, **lane)
+    # The notice of reading, which ends that of uploading, may come and go before the page is drawn.
+    uploaded.then(None, None, None, js=data_progress.UPLOADED_JS, api_visibility="private")
     opened = (
+        uploaded,
         state.arrived.change(shown(act.arrive), None, everything, **quiet),
         tab.chosen.input(shown(act.choose), [tab.chosen, tab.search], everything, **quiet),
         tab.samples.input(shown(act.choose), [tab.samples, tab.search], everything, **quiet),
-        tab.upload.upload(shown(act.upload), [tab.upload], everything, **quiet, **lane),
         tab.drop.upload(shown(act.upload), [tab.drop], everything, **quiet, **lane),
         tab.skip.click(shown(act.upload_skipping), [tab.pending], everything, **quiet, **lane),
         tab.mend.click(shown(act.mend), [tab.chosen, tab.search], everything, **quiet, **lane),

@@ -58,6 +58,7 @@ def theme() -> gr.themes.Base:
             ("text_size", "*text_sm"),
             ("text_weight", "600"),
             ("text_color", "*body_text_color_subdued"),
+            ("text_color_dark", "*body_text_color_subdued"),
         )
     }
     dark = {f"{name}_dark": value for name, value in plain.items()}
