@@ -7,6 +7,7 @@ import gradio as gr
 from backend.errors import UserError
 from backend.models import ModelFacts
 from backend.tasks import all_tasks
+from backend.texts import catalogue
 from ui.text import say
 from ui.visitor import Services, locale_of
 
@@ -28,7 +29,13 @@ def model_choices(services: Services, request: gr.Request | None, task: str | No
 
 def model_title(facts: ModelFacts, locale: str) -> str:
     """A model's name, with where it is from when that is not plain."""
-    return say("pickers.run", locale, title=facts.title) if facts.source == "run" else facts.title
+    if facts.source == "run":
+        return say("pickers.run", locale, title=facts.title)
+    if facts.source == "starter":
+        # Its title says so in English: "multilingual-e5-small (starter, Q4_0)".
+        name, _, weights = facts.title.rstrip(")").partition(" (starter")
+        return say("pickers.starter", locale, title=name, weights=weights.replace(", ", say("pickers.join", locale)))
+    return facts.title
 
 
 def tokenizer_choices(services: Services, request: gr.Request | None) -> Choices:
@@ -66,6 +73,8 @@ def facts_line(facts: ModelFacts, locale: str) -> str:
         parts.append(say("pickers.parameters", locale, millions=millions, wan=wan))
     if facts.bytes:
         parts.append(size(facts.bytes))
+    if facts.languages and (key := f"pickers.language.{facts.languages[0]}") in catalogue("en"):
+        parts.append(say(key, locale))
     if facts.labels:
         parts.append(say("pickers.labels", locale, count=len(facts.labels)))
     parts.append(say("pickers.here" if facts.path else "pickers.not_here", locale))

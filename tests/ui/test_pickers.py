@@ -36,6 +36,18 @@ def test_a_run_is_named_as_trained_here(services: Services, workspace: Workspace
     assert "trained here" in titles["run:sorter"]
 
 
+@pytest.mark.parametrize(
+    ("title", "english", "chinese"),
+    [
+        ("tiny (starter)", "tiny (starter)", "tiny（入门模型）"),
+        ("tiny (starter, Q4_0)", "tiny (starter, Q4_0)", "tiny（入门模型，Q4_0）"),
+    ],
+)
+def test_a_starter_is_named_as_one_in_the_page_s_language(title: str, english: str, chinese: str) -> None:
+    facts = ModelFacts(ref="starter:tiny", title=title, source="starter")
+    assert (pickers.model_title(facts, "en"), pickers.model_title(facts, "zh-CN")) == (english, chinese)
+
+
 def test_the_line_about_a_model_says_size_labels_and_place() -> None:
     facts = ModelFacts(
         ref="x",
