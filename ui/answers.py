@@ -14,6 +14,8 @@ from ui.text import say
 
 BARS_SHOWN = 12
 ROWS_SHOWN = 200
+# From this share on, tokens the model does not know make its answer doubtful.
+_UNKNOWN_SHARE = 0.1
 
 
 @singledispatch
@@ -147,7 +149,7 @@ def _time(seconds: float, locale: str) -> str:
 
 
 def _are_shares(answer: Bars) -> bool:
-    return all(-1e-6 <= value <= 1 + 1e-6 for _, value in answer.scores)
+    return not answer.raw and all(-1e-6 <= value <= 1 + 1e-6 for _, value in answer.scores)
 
 
 def _score(answer: Bars, value: float) -> str:
@@ -171,19 +173,22 @@ def _bars_sentence(answer: Bars, locale: str) -> str:
     """What the numbers mean, in words; then what was not read."""
     top, score = answer.scores[0]
     label = f"<b>{html.escape(top)}</b>"
-    count = len(answer.scores)
-    if not _are_shares(answer) or count == 1:
+    space = _say("answers.between_sentences", locale)
+    count = max(answer.labels, len(answer.scores))
+    if not _are_shares(answer):
         words = _say("answers.one_number", locale)
     elif not answer.exclusive:
-        above = sum(value >= 0.5 for _, value in answer.scores)
-        words = _say("answers.each_alone", locale, above=above, count=count)
+        above, shown = sum(value >= 0.5 for _, value in answer.scores), len(answer.scores)
+        words = _say("answers.each_alone", locale, above=above, count=shown)
     else:
         # Halfway up to what a guess would give, the model is not sure of it.
         key = "answers.unsure" if score < (1 + 2 / count) / 3 else "answers.sure"
-        words = _say(key, locale, points=round(score * 100), label="\0").replace("\0", label) + " "
+        words = _say(key, locale, points=round(score * 100), label="\0").replace("\0", label) + space
         words += _say("answers.only_two" if count == 2 else "answers.only_these", locale, count=count)
+    if answer.unknown > _UNKNOWN_SHARE * answer.tokens_read:
+        words += space + _say("answers.unknown", locale, unknown=f"{answer.unknown:,}", read=f"{answer.tokens_read:,}")
     if answer.tokens_read < answer.tokens:
-        words += " " + _say("tasks.truncated", locale, read=f"{answer.tokens_read:,}", tokens=f"{answer.tokens:,}")
+        words += space + _say("tasks.truncated", locale, read=f"{answer.tokens_read:,}", tokens=f"{answer.tokens:,}")
     return words
 
 

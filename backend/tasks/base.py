@@ -31,6 +31,12 @@ class Bars:
     """Tokens of the text, special ones included; 0 when not counted."""
     tokens_read: int = 0
     """How many of them the model took in; fewer than `tokens` when the end was cut off, which the page says."""
+    unknown: int = 0
+    """How many of those read are in no vocabulary of the model: it sees that something is there, not what."""
+    labels: int = 0
+    """How many labels the model knows, where fewer are shown; 0: all are here."""
+    raw: bool = False
+    """The scores are the model's own numbers, of any size; else shares between 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,3 +87,24 @@ def test_the_steps_inside_are_numbered_and_escaped(locale: str) -> None:
 def test_an_unknown_kind_of_answer_is_a_bug() -> None:
     with pytest.raises(TypeError):
         answers.render(object(), "en")  # type: ignore[arg-type]
+
+
+def test_fewer_bars_than_labels_are_still_percentages_of_all_of_them() -> None:
+    page = answers.render(Bars((("sport", 0.775),), labels=7), "en")
+    assert "77.5%" in page and "these 7 labels" in page and "raw numbers" not in page
+
+
+def test_raw_numbers_between_0_and_1_are_not_shown_as_percent_either() -> None:
+    page = answers.render(Bars((("score", 0.42),), exclusive=False, raw=True), "en")
+    assert "0.42" in page and "%" not in page.split("answer-sentence")[0].split("verdict-line")[1].split("</div>")[0]
+
+
+def test_a_text_in_a_language_the_model_never_saw_makes_its_answer_doubtful() -> None:
+    sure = (("positive", 0.71), ("negative", 0.29))
+    assert "unknown" in answers.render(Bars(sure, tokens=14, tokens_read=14, unknown=9), "en")
+    assert "unknown" not in answers.render(Bars(sure, tokens=200, tokens_read=200, unknown=1), "en")
+
+
+def test_chinese_sentences_stand_without_spaces_between() -> None:
+    page = answers.render(Bars((("正面", 0.9), ("负面", 0.1)), tokens=900, tokens_read=512), "zh-CN")
+    assert "。 " not in page
