@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Function = Literal["softmax", "sigmoid", "none"]
 _BATCH = 32
+_BATCH_CHARACTERS = 16_000
 _SHOWN_VALUES = 24
 
 
@@ -60,7 +61,7 @@ class TextClassification(Task):
     def run(self, pipe: Pipeline, values: Mapping[str, Any], params: ClassificationParams) -> Bars:
         """Scores of all labels, best first. Raises UserError tasks.empty_text, tasks.text_too_long."""
         text = _text(values)
-        tokens, read = _count(pipe, text, params)
+        tokens, read, unknown = _count(pipe, text, params)
         function = _function(pipe, params)
         rows = pipe(text, **_arguments(pipe, params))
         return Bars(
@@ -68,6 +69,9 @@ class TextClassification(Task):
             exclusive=function == "softmax",
             tokens=tokens,
             tokens_read=read,
+            unknown=unknown,
+            labels=int(pipe.model.config.num_labels),
+            raw=function == "none",
         )
 
     def batch(
@@ -77,17 +81,22 @@ class TextClassification(Task):
         order = sorted((index for index, text in enumerate(texts) if text.strip()), key=lambda index: len(texts[index]))
         yield from ((index, {"label": "", "score": None}) for index, text in enumerate(texts) if not text.strip())
         # Without a padding token (GPT-2) texts cannot stand side by side.
-        size = (
+        most = (
             _BATCH if pipe.model.config.pad_token_id is not None and tokenizer_of(pipe).pad_token_id is not None else 1
         )
-        for start in range(0, len(order), size):
-            chunk = order[start : start + size]
+        places = {label: place for place, label in (pipe.model.config.id2label or {}).items()}
+        while order:
+            # Long texts go in small batches: between two of them the page counts on, and can stop.
+            size = max(1, min(most, _BATCH_CHARACTERS // len(texts[order[min(most, len(order)) - 1]])))
+            chunk, order = order[:size], order[size:]
             if not params.truncation:
                 for index in chunk:
                     _count(pipe, texts[index], params)
             answers = pipe([texts[index] for index in chunk], batch_size=size, **_arguments(pipe, params))
             for index, rows in zip(chunk, answers, strict=True):
-                scores = {f"score_{row['label']}": row["score"] for row in rows}
+                # The same columns in the same order for every text, whatever its best label is.
+                by_label = sorted(rows, key=lambda row: places.get(row["label"], 0))
+                scores = {f"score_{row['label']}": row["score"] for row in by_label}
                 yield index, {"label": rows[0]["label"], "score": rows[0]["score"], **scores}
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: ClassificationParams) -> tuple[Step, ...]:
@@ -159,13 +168,20 @@ def _encode(pipe: Pipeline, text: str) -> BatchEncoding:
     return encoded
 
 
-def _count(pipe: Pipeline, text: str, params: ClassificationParams) -> tuple[int, int]:
-    """Tokens of the text, and how many the model reads. Raises UserError tasks.text_too_long if it may not be cut."""
+def _count(pipe: Pipeline, text: str, params: ClassificationParams) -> tuple[int, int, int]:
+    """Tokens of the text, how many the model reads, and how many of these it does not know.
+
+    Raises UserError tasks.text_too_long if the text may not be cut.
+    """
     limit = context_length(pipe)
-    tokens = len(tokenizer_of(pipe)(text, verbose=False)["input_ids"])
+    tokenizer = tokenizer_of(pipe)
+    ids = tokenizer(text, verbose=False)["input_ids"]
+    tokens = len(ids)
     if limit and tokens > limit and not params.truncation:
         raise UserError("tasks.text_too_long", tokens=tokens, limit=limit)
-    return tokens, min(tokens, limit) if limit else tokens
+    read = min(tokens, limit) if limit else tokens
+    unknown = tokenizer.unk_token_id
+    return tokens, read, ids[:read].count(unknown) if unknown is not None else 0
 
 
 def _function(pipe: Pipeline, params: ClassificationParams) -> Function:
