@@ -16,6 +16,7 @@ from typing import Any
 
 from backend.models import ModelFacts, ModelShelf
 from backend.tasks.base import Answer, Lane, Step, Table, Task
+from backend.warm import libraries, libraries_are_in
 from backend.workspace import Workspace
 
 LANES: dict[Lane, int] = {"short": 2, "generate": 1}
@@ -24,7 +25,10 @@ LANES: dict[Lane, int] = {"short": 2, "generate": 1}
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """The model is on its way. phase: start, download, load or answer; done and total in bytes, 0 when unknown."""
+    """What comes before the answer. done and total in bytes, 0 when unknown.
+
+    phase: start, turn (others are before it in the lane), libraries, download, load or answer.
+    """
 
     phase: str = "start"
     done: int = 0
@@ -144,6 +148,9 @@ def _in_lane(lane: Lane, work: Callable[[Callable[[Event], None]], None], stop: 
 
     def run() -> None:
         try:
+            if not libraries_are_in():
+                told.put(Loading("libraries"))
+                libraries()
             if not stop.is_set():
                 work(told.put)
             told.put(None)
@@ -152,6 +159,7 @@ def _in_lane(lane: Lane, work: Callable[[Callable[[Event], None]], None], stop: 
 
     yield Loading()
     turn = _threads(lane).submit(run)
+    waits = False
     try:
         while True:
             news: Event | None = None
@@ -160,6 +168,9 @@ def _in_lane(lane: Lane, work: Callable[[Callable[[Event], None]], None], stop: 
             except queue.Empty:
                 if stop.is_set() and turn.cancel():
                     return
+                if not waits and not turn.running() and not turn.done():
+                    waits = True
+                    yield Loading("turn")
                 continue
             while isinstance(item, (Loading, Reply, Counted)):
                 news = item

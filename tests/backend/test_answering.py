@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backend import answering
 from backend.answering import Counted, Loading, Reply, ask, ask_many, inside
 from backend.errors import UserError
 from backend.models import ModelShelf
@@ -83,6 +84,25 @@ def test_many_texts_come_back_in_the_order_given(
     last = events[-1]
     assert isinstance(last, Reply) and isinstance(last.answer, Table)
     assert [row[0] for row in last.answer.rows] == texts and last.answer.columns[:3] == ("text", "label", "score")
+
+
+def test_who_asks_while_another_text_is_written_is_told_to_wait_and_may_leave_the_queue(
+    shelf: ModelShelf, workspace: Workspace, tiny_generator: Path
+) -> None:
+    task, stop = all_tasks()["text-generation"], threading.Event()
+    question = (shelf, workspace, task, f"folder:{tiny_generator}", {"messages": "the film"}, task.params())
+    busy, free = threading.Event(), threading.Event()
+    held = answering._threads("generate").submit(lambda: (busy.set(), free.wait(60)))
+    busy.wait(60)
+    phases = []
+    for event in ask(*question, stop):
+        phases.append(event)
+        if event == Loading("turn"):
+            stop.set()
+    free.set()
+    held.result()
+    assert phases == [Loading(), Loading("turn")]
+    assert isinstance(list(ask(*question, threading.Event()))[-1], Reply)
 
 
 def test_the_steps_inside_can_be_asked_for_alone(
