@@ -103,7 +103,12 @@ def _wire_form(
         fitting = next((name for name, one in all_tasks().items() if one.fits(facts)), task.name)
         kept = remembered(form, task, model, given)
         kept["models"][fitting] = facts.ref
-        return show_task(services, request, fitting, kept)
+        updates = show_task(services, request, fitting, kept)
+        if fitting == task.name:
+            # The form stays as it is: it may be typed into while this is under way.
+            pairs = zip(shown_task, updates, strict=True)
+            return tuple(gr.skip() if one is tab.form else update for one, update in pairs)
+        return updates
 
     def use_instead(model: str | None, request: gr.Request) -> tuple[str | None, gr.Button]:
         others = [facts.ref for facts in pickers.fitting_models(services, request, task.name) if facts.ref != model]

@@ -52,11 +52,18 @@ def asker(
     """The handler of Run for one task's form. It takes all widgets by name and yields updates."""
     chat_input = next((one.name for one in task.inputs if one.kind == "chat"), None)
 
+    def unsaid(given: Mapping[str, Any], history: list[Any]) -> Updates:
+        """A message that was not answered is taken out of the chat again, and stands in its box as before."""
+        assert chat_input is not None
+        box = form.inputs[chat_input]
+        return {tab.chat: gr.Chatbot(history, visible=True), box: given[f"inputs.{chat_input}"]}
+
     def run(request: gr.Request, **given: Any) -> Iterator[Updates]:
         locale = locale_of(request)
         stop = stops.begin(request)
         history = plain_messages(given["chat"]) if chat_input else []
         yield _busy(tab, task, locale)
+        talk = False
         try:
             values, params = parse(task, given)
             workspace, ref = services.workspace(request), chosen_ref(services, given["model"])
@@ -65,26 +72,31 @@ def asker(
             talk = chat_input is not None and bool(said.strip()) and task.converses(facts, params)
             if chat_input and talk:
                 values[chat_input] = [*history, {"role": "user", "content": said}]
+                # The box is emptied once: while the answer grows the next message may be typed into it.
+                yield _talk(tab, values[chat_input], "") | {form.inputs[chat_input]: ""}
             reply: Reply | None = None
             shown: Updates = {}
             with_steps = bool(given["inside_open"])
             for news in answering.ask(services.shelf, workspace, task, ref, values, params, stop, with_steps):
                 if not isinstance(news, Reply):
-                    yield {tab.waiting: answers.waiting(news, facts.title, locale)}  # type: ignore[arg-type]
+                    yield {tab.waiting: answers.waiting(news, pickers.model_title(facts, locale), locale)}  # type: ignore[arg-type]
                     continue
                 reply = news
-                shown = (
-                    _talk(tab, values[chat_input], reply) if chat_input and talk else _said(tab, said, reply, locale)
-                )
                 if chat_input and talk:
-                    shown[form.inputs[chat_input]] = ""
-                shown |= {tab.waiting: "", tab.foot: answers.footing(reply, locale) if reply.finished else ""}
+                    shown = _talk(tab, values[chat_input], _written(reply))
+                else:
+                    shown = _said(tab, said, reply, locale)
+                shown |= {tab.waiting: "", tab.foot: answers.footing(reply, locale)}
                 yield shown
         except Exception as error:  # noqa: BLE001 - an error stands where the answer would stand; error_card logs ours
-            yield _idle(tab, locale) | _failed(tab, services, request, task, given["model"], error, locale)
+            typed = any(str(given[f"inputs.{one.name}"] or "").strip() for one in task.inputs)
+            failed = _failed(tab, services, request, task, given["model"], error, locale, typed)
+            yield _idle(tab, locale) | (unsaid(given, history) if talk else {}) | failed
             return
         # A browser that is behind may draw the last update only: it has everything.
         done = shown | _idle(tab, locale)
+        if reply is None and talk:
+            done |= unsaid(given, history)
         if reply is not None:
             source = reply.facts.ref.removeprefix("hub:") if reply.facts.ref.startswith("hub:") else reply.facts.path
             inside = answers.inside(reply.steps, locale) if with_steps else ""
@@ -160,8 +172,11 @@ def _idle(tab: PlaygroundTab, locale: str) -> Updates:
     }
 
 
-def _talk(tab: PlaygroundTab, messages: list[dict[str, str]], reply: Reply) -> Updates:
-    text = reply.answer.text if isinstance(reply.answer, Text) else ""
+def _written(reply: Reply) -> str:
+    return reply.answer.text if isinstance(reply.answer, Text) else ""
+
+
+def _talk(tab: PlaygroundTab, messages: list[dict[str, str]], text: str) -> Updates:
     said: list[Any] = [*messages, {"role": "assistant", "content": text or "…"}]
     return {tab.chat: gr.Chatbot(said, visible=True), tab.answer: gr.HTML("", visible=False)}
 
@@ -180,11 +195,14 @@ def _failed(
     chosen: str | None,
     error: Exception,
     locale: str,
+    typed: bool,
 ) -> Updates:
-    """The error in the card, that the text is kept, and a model that is here where it is the model that failed."""
+    """The error in the card, that what was typed is kept, and a model that is here where the model failed."""
     if isinstance(error, UserError):
         error = named(error, task, locale)
-    card = error_card(error, locale) + f'<p class="kept">{html.escape(say("playground.kept", locale))}</p>'
+    card = error_card(error, locale)
+    if typed:
+        card += f'<p class="kept">{html.escape(say("playground.kept", locale))}</p>'
     updates: Updates = {tab.answer: gr.HTML(card, visible=True), tab.foot: ""}
     if isinstance(error, UserError) and error.key.startswith(("models.", "starter.", "playground.no_model")):
         fitting = pickers.fitting_models(services, request, task.name)

@@ -16,7 +16,7 @@ from backend.errors import UserError
 from backend.models import ModelFacts
 from backend.tasks.base import Table, Task
 from backend.texts_in_file import columns_of, texts_of
-from ui import answers
+from ui import answers, pickers
 from ui.errors import error_card, shown
 from ui.playground.asking import WAITERS, Stops, Updates, chosen_ref
 from ui.playground.form import named, parse
@@ -31,20 +31,22 @@ _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 def wire(many: ManyParts, stops: Stops) -> None:
     """Connect what does not depend on the task."""
 
-    def look_into(file: str | None, request: gr.Request) -> tuple[gr.Dropdown, str]:
+    def look_into(file: str | None, request: gr.Request) -> tuple[gr.Dropdown, str, gr.DownloadButton]:
+        # The answers of another file leave with it.
+        gone = gr.DownloadButton(visible=False)
         if not file:
-            return gr.Dropdown([], value=None, visible=False), ""
+            return gr.Dropdown([], value=None, visible=False), "", gone
         try:
             columns, guess = columns_of(Path(file))
         except Exception as error:  # noqa: BLE001 - stands where the answers would stand; error_card logs ours
-            return gr.Dropdown([], value=None, visible=False), error_card(error, locale_of(request))
-        return gr.Dropdown(columns, value=guess, visible=bool(columns)), ""
+            return gr.Dropdown([], value=None, visible=False), error_card(error, locale_of(request)), gone
+        return gr.Dropdown(columns, value=guess, visible=bool(columns)), "", gone
 
     def stop_many(request: gr.Request) -> gr.Button:
         stops.stop(request)
         return gr.Button(say("playground.stopping", locale_of(request)), interactive=False)
 
-    many.file.change(shown(look_into), many.file, [many.column, many.table], **_QUIET)
+    many.file.change(shown(look_into), many.file, [many.column, many.table, many.download], **_QUIET)
     many.stop.click(shown(stop_many), None, many.stop, queue=False, **_QUIET)
 
 
@@ -84,7 +86,7 @@ def wire_form(
                     file = write_csv(news.answer)
                     idle |= {many.table: table, many.download: gr.DownloadButton(value=str(file), visible=True)}
                 else:
-                    yield {many.waiting: answers.waiting(news, facts.title, locale)}
+                    yield {many.waiting: answers.waiting(news, pickers.model_title(facts, locale), locale)}
         except Exception as error:  # noqa: BLE001 - as above
             idle[many.table] = error_card(named(error, task, locale) if isinstance(error, UserError) else error, locale)
         yield idle

@@ -117,7 +117,8 @@ def _chat() -> gr.Chatbot:
         visible=False,
         height=320,
         layout="bubble",
-        buttons=["copy"],
+        # Its copy button speaks English on every page, and a person can select the text.
+        buttons=[],
         # Gradio's annotations know no I18nData here; the browser translates both all the same.
         placeholder=i18n("playground.chat.empty"),  # type: ignore[arg-type]
         feedback_options=None,
@@ -145,6 +146,7 @@ def _many() -> ManyParts:
                     interactive=True,
                     elem_id="many-file",
                 )
+                gr.Markdown(i18n("playground.many.file.help"), elem_classes="hint")
                 column = gr.Dropdown(
                     [],
                     label=i18n("playground.many.column"),
