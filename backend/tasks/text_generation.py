@@ -62,8 +62,10 @@ class TextGeneration(Task):
         Example("en", {"messages": "Explain in three sentences why the sky is blue."}),
         Example("en", {"messages": "Write a short thank-you note to a colleague who helped me move house."}),
         Example("en", {"messages": "What is the difference between weather and climate?"}),
-        Example("zh-CN", {"messages": "请用三句话解释天空为什么是蓝色的。"}),
+        # The writing starter knows English; the last one is for models that know Chinese.
         Example("zh-CN", {"messages": "Write a polite email in English asking a hotel for a quiet room."}),
+        Example("zh-CN", {"messages": "Explain in simple English why the sky is blue."}),
+        Example("zh-CN", {"messages": "请用三句话解释天空为什么是蓝色的。"}),
     )
 
     def fits(self, facts: ModelFacts) -> bool:
