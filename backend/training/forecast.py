@@ -17,6 +17,7 @@ from backend.recipes import all_recipes
 from backend.settings import Settings
 from backend.training.measuring import Measurement
 from backend.training.nursery import shared_nursery
+from backend.training.refusals import refuse_unfit
 from backend.training.run_folder import RunFolder
 from backend.training.sampler import length_grouped
 from backend.training.spec import Forecast, RunSpec
@@ -55,10 +56,8 @@ def forecast(settings: Settings, shelf: ModelShelf, workspace: Workspace, draft:
 
     version = open_data(workspace, draft.data_ref, draft.data_version)
     recipe = all_recipes()[draft.recipe]
-    for finding in recipe.check(version, draft.columns):
-        if finding.level == "error":
-            raise UserError(finding.key, **finding.values)
     facts = shelf.facts(workspace, draft.model_ref)
+    refuse_unfit(draft, version, facts)
     if facts.path is None:
         raise UserError("training.forecast_needs_model", model=facts.title)
     spec = replace(
