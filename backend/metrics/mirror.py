@@ -31,6 +31,15 @@ def show_command(root: Path) -> str:
     return f"TRACKIO_DIR={shlex.quote(folder)} {shlex.quote(program)} show --project {PROJECT}"
 
 
+def is_behind(run_dir: Path) -> bool:
+    """Whether a run has points that were written after anything was last copied."""
+    written = trackio_folder(run_dir.parent.parent) / f"{PROJECT}.db"
+    points = run_dir / "metrics.jsonl"
+    if not points.exists() or not points.stat().st_size:
+        return False
+    return not written.exists() or written.stat().st_mtime < points.stat().st_mtime
+
+
 def mirror(run_dir: Path) -> int:
     """Copy every point of a run into trackio and return how many. Points already there are not written twice.
 

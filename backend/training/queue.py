@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from backend.errors import UserError
+from backend.metrics.mirror import is_behind
 from backend.models import ModelShelf
-from backend.recipes import all_recipes
 from backend.recipes.base import Report
 from backend.settings import Settings
 from backend.training.nursery import Nursery, shared_nursery
 from backend.training.recovery import process_of, settle
+from backend.training.refusals import refuse_unfit
 from backend.training.run_folder import RunFolder
 from backend.training.spec import MetricPoint, RunSpec, RunState, RunStatus
 from backend.training.supervisor import Supervisor
@@ -58,12 +59,9 @@ class RunQueue:
         """Put a run into the queue and return its run_id at once. Raises UserError for what is known before Start."""
         from backend.data.library import open_data
 
-        recipe = all_recipes()[draft.recipe]
         version = open_data(workspace, draft.data_ref, draft.data_version)
-        for finding in recipe.check(version, draft.columns):
-            if finding.level == "error":
-                raise UserError(finding.key, **finding.values)
         facts = self.shelf.facts(workspace, draft.model_ref)
+        refuse_unfit(draft, version, facts)
         run_id, folder = self._new_folder(workspace, draft.name or version.title)
         spec = replace(
             draft,
@@ -167,7 +165,8 @@ class RunQueue:
                 continue
             was = folder.status().state
             status = settle(folder)
-            if status.state is not was:
+            # A child that saw the app die has said so itself, but copied nothing.
+            if status.state is not was or (status.state is RunState.INTERRUPTED and is_behind(folder.path)):
                 self.supervisor.mirror(folder)
             if status.state is RunState.QUEUED and not process_of(status):
                 try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from backend.data.split import SplitPlan
-from backend.metrics.mirror import PROJECT, show_command
+from backend.metrics.mirror import PROJECT, is_behind, show_command, trackio_folder
 from backend.metrics.record import Recorder
 from backend.recipes.base import TrainArguments
 from backend.training.run_folder import RunFolder
@@ -55,3 +56,18 @@ def test_trackio_shows_the_same_curves(tmp_path: Path) -> None:
     assert shown == [(point.values, point.step) for point in folder.points()]
     assert (tmp_path / "workspace" / "trackio" / f"{PROJECT}.db").exists()
     assert str(tmp_path / "workspace" / "trackio") in show_command(tmp_path / "workspace")
+
+
+def test_points_written_after_the_last_copy_leave_the_mirror_behind(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "my-run"
+    run.mkdir(parents=True)
+    assert not is_behind(run)
+    points, mirrored = run / "metrics.jsonl", trackio_folder(tmp_path) / f"{PROJECT}.db"
+    points.write_text("{}")
+    assert is_behind(run)
+    mirrored.parent.mkdir()
+    mirrored.touch()
+    os.utime(points, (mirrored.stat().st_mtime - 10,) * 2)
+    assert not is_behind(run)
+    os.utime(mirrored, (points.stat().st_mtime - 10,) * 2)
+    assert is_behind(run)
