@@ -242,9 +242,11 @@ def test_the_form_points_to_a_run_in_progress(showing: run.Showing, workspace: W
 def test_a_stopped_run_offers_its_best_and_its_last_state(showing: run.Showing, workspace: Workspace) -> None:
     folder = write_run(workspace, "stopped", RunState.STOPPED, steps=200)
     folder.model_last.mkdir()
+    folder.write_report(report(0.75), "report-last.json")
     page = showing.draw("stopped", None, NOTHING)
     which = page[showing.view.which]
     assert which.visible
+    assert "90.0%" in which.choices[0][0] and "75.0%" in which.choices[1][0]
     assert [showing.choose(value, "stopped") for _, value in which.choices] == ["run:stopped", "run:stopped@last"]
 
 

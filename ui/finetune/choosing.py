@@ -51,13 +51,13 @@ class Choosing:
             self.form.card: cards.unmeasured(locale),
         }
 
-    def refresh_data(self, data: str | None, request: gr.Request) -> Any:
-        """The data sets there are now."""
-        return self._offer(pickers.data_choices(self.services, request), data)
+    def refresh_data(self, request: gr.Request) -> Any:
+        """The data sets there are now. What is chosen is left alone: a person may be choosing meanwhile."""
+        return gr.Dropdown(choices=pickers.data_choices(self.services, request))
 
-    def refresh_models(self, model: str | None, request: gr.Request) -> Any:
-        """The models there are now."""
-        return self._offer(pickers.model_choices(self.services, request), model)
+    def refresh_models(self, request: gr.Request) -> Any:
+        """The models there are now, in the same way."""
+        return gr.Dropdown(choices=pickers.model_choices(self.services, request))
 
     def guess(self, data: str | None, recipe_name: str, request: gr.Request) -> Updates:
         """Data was chosen: its columns, which of them plays which role, a name for the run."""
@@ -132,7 +132,10 @@ class Choosing:
         """Model or data changed: the preset's arguments again, unless the person has changed them by hand."""
         if Filled.of(self.services, request, values).was_changed(filled):
             return {self.filled: gr.skip()}
-        return self.fill_preset(request, **values)
+        updates = self.fill_preset(request, **values)
+        # What stands already is not written again: a person may be typing there by now.
+        stands = {self.form.arguments[name]: value for name, value in (filled or {}).items()}
+        return {widget: value for widget, value in updates.items() if widget not in stands or stands[widget] != value}
 
     def retitle(self, measured: str, request: gr.Request, **values: Any) -> Updates:
         """Something that the forecast depends on changed: the fold's title says the settings, the card asks again."""
@@ -160,8 +163,8 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
         [form.data, form.model, form.preset, form.settings_fold, form.card],
         **quiet,
     )
-    form.data.focus(shown(acts.refresh_data), [form.data], [form.data], queue=False, **quiet)
-    form.model.focus(shown(acts.refresh_models), [form.model], [form.model], queue=False, **quiet)
+    form.data.focus(shown(acts.refresh_data), None, [form.data], queue=False, **quiet)
+    form.model.focus(shown(acts.refresh_models), None, [form.model], queue=False, **quiet)
     look: dict[str, Any] = {
         "fn": shown(acts.look),
         "outputs": [form.proof, form.findings, form.rows, form.split_fold],

@@ -97,12 +97,23 @@ def wrong_title(report: Report, locale: str) -> str:
     return caption(say(key, locale, count=f"{report.wrong_count:,}", shown=shown))
 
 
-def model_choices(best: int, last: int, locale: str) -> list[tuple[str, str]]:
-    """The two models of a stopped run, by what stands behind `run:ID` in their ref: best checkpoint, last state."""
-    return [
-        (say("finetune.which.best", locale, step=f"{best:,}"), ""),
-        (say("finetune.which.last", locale, step=f"{last:,}"), "@last"),
-    ]
+def model_choices(status: RunStatus, best: Report | None, last: Report | None, locale: str) -> list[tuple[str, str]]:
+    """The two models of a stopped run with their scores, by what follows `run:ID` in their ref."""
+    states = (("best", "", status.best_step, best), ("last", "@last", status.step, last))
+    return [(_state_title(name, step, report, locale), ref) for name, ref, step, report in states]
+
+
+def _state_title(name: str, step: int, report: Report | None, locale: str) -> str:
+    title = say(f"finetune.which.{name}", locale, step=f"{step:,}")
+    value = report and report.splits.get(report.headline_split, {}).get(report.headline_metric)
+    if report is None or value is None:
+        return title
+    metric = phrases.phrase("metric", report.headline_metric, locale)
+    split = phrases.phrase("split", report.headline_split, locale)
+    return say(
+        "finetune.which.scored", locale, state=title, split=split, metric=metric,
+        score=phrases.score(report.headline_metric, value),
+    )  # fmt: skip
 
 
 def settings(spec: RunSpec, report: Report | None, locale: str) -> str:

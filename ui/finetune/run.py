@@ -131,7 +131,9 @@ class Showing:
                 interactive=not stopping,
             ),
             view.which: gr.Radio(
-                choices=report.model_choices(status.best_step, status.step, locale), value="", visible=two
+                choices=report.model_choices(status, final, folder.last_report() if two else None, locale),
+                value="",
+                visible=two,
             ),
             view.try_it: gr.Button(visible=folder.model.exists() and not lives),
             view.progress: gr.HTML(live.progress(spec, status, locale), visible=lives and status.total_steps > 0),
