@@ -145,6 +145,8 @@ def _wire_visitor(
         services.queue.recover(services.workspace(request))
         # Somebody is here: have a child with the libraries in it ready for their first forecast or run.
         services.queue.warm()
+        # A laptop goes online and offline while the app runs; the header is drawn after this.
+        services.shelf.recheck()
         return f"{request.session_hash} {language}"
 
     def tick(request: gr.Request) -> tuple[str, gr.Timer]:

@@ -5,9 +5,11 @@ Covers: models. Endpoint and token are arguments of every call, since the librar
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
@@ -26,6 +28,7 @@ _SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?")
 _PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin(\.index\.json)?")
 T = TypeVar("T")
 _ANSWER_SECONDS = 3.0
+_RECHECK_SECONDS = 60.0
 _REPORT_SECONDS = 0.2
 
 
@@ -65,10 +68,11 @@ class Hub:
             self._fixed = False
         self._answers = False
         self._asked = threading.Event()
+        self._checked = -math.inf
         self.recheck()
 
     def online(self) -> bool:
-        """Whether the Hub answers. Found out once in the background; waits for that at most a few seconds."""
+        """Whether the Hub answers, as found out last (see `recheck`). Waits for that at most a few seconds."""
         if self._fixed is not None:
             return self._fixed
         # Looking up a name may hang longer than the request is allowed to: then we are as good as offline.
@@ -76,8 +80,9 @@ class Hub:
         return self._answers
 
     def recheck(self) -> None:
-        """Find out anew, in the background."""
-        if self._fixed is None:
+        """Find out anew, in the background; not again within a minute."""
+        if self._fixed is None and time.monotonic() - self._checked > _RECHECK_SECONDS:
+            self._checked = time.monotonic()
             self._asked = threading.Event()
             threading.Thread(target=self._ask, args=(self._asked,), name="hub-check", daemon=True).start()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -52,3 +54,22 @@ def test_a_public_page_reads_with_no_login_but_the_one_it_was_given(settings: Se
 )
 def test_only_the_weights_that_are_read_are_fetched(files: list[str], taken: list[str]) -> None:
     assert Listing(dict.fromkeys(files, 1), ()).weights() == taken
+
+
+def test_a_hub_that_has_come_into_reach_is_found_when_it_is_asked_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.server_close()
+    hub = Hub(replace(settings, offline="auto", hub_endpoint=f"http://127.0.0.1:{server.server_port}"))
+    assert not hub.online()
+    server = HTTPServer(server.server_address, BaseHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    hub.recheck()
+    assert not hub.online(), "not twice within a minute"
+    monkeypatch.setattr("backend.models.hub._RECHECK_SECONDS", -1.0)
+    hub.recheck()
+    assert hub.online()
+    server.shutdown()
+    server.server_close()
