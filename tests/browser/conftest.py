@@ -51,14 +51,14 @@ def serve(workspace: Path, *flags: str, environ: dict[str, str] | None = None) -
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | (environ or {}), stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}/"
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 240
         while True:
             try:
                 with urllib.request.urlopen(url, timeout=5):
                     break
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 assert process.poll() is None, log.read_text(errors="replace")[-4000:]
-                assert time.monotonic() < deadline, "the app did not answer within 90 s"
+                assert time.monotonic() < deadline, "the app did not answer within 240 s"
                 time.sleep(0.1)
         yield App(url, workspace, process, log)
     finally:
