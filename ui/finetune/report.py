@@ -105,14 +105,14 @@ def model_choices(status: RunStatus, best: Report | None, last: Report | None, l
 
 def _state_title(name: str, step: int, report: Report | None, locale: str) -> str:
     title = say(f"finetune.which.{name}", locale, step=f"{step:,}")
-    value = report and report.splits.get(report.headline_split, {}).get(report.headline_metric)
-    if report is None or value is None:
+    split_scores = report.splits.get(report.headline_split, {}) if report else {}
+    if report is None or report.headline_metric not in split_scores:
         return title
     metric = phrases.phrase("metric", report.headline_metric, locale)
     split = phrases.phrase("split", report.headline_split, locale)
     return say(
         "finetune.which.scored", locale, state=title, split=split, metric=metric,
-        score=phrases.score(report.headline_metric, value),
+        score=phrases.score(report.headline_metric, split_scores[report.headline_metric]),
     )  # fmt: skip
 
 
