@@ -17,6 +17,7 @@ DATA = Path(os.environ.get("WORKBENCH_BENCH_DATA", ROOT.parent / "shared" / "dat
 CASES = (
     ("SST-2 sentences, 4,000 rows", "sst2_sentences", "[:4000]", MINILM, "balanced", 0.86),
     ("SST-2 sentences, all 6,920 rows", "sst2_sentences", "", MINILM, "thorough", 0.88),
+    ("ChnSentiCorp, 4,000 rows", "chnsenticorp", "[:4000]", E5, "quick", 0.88),
     ("ChnSentiCorp, 4,000 rows", "chnsenticorp", "[:4000]", E5, "balanced", 0.88),
 )
 
