@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow
 
     from backend.data.version import Column, DataVersion
@@ -34,6 +35,31 @@ def read_column(version: DataVersion, name: str) -> pyarrow.ChunkedArray:
 
     with pyarrow.memory_map(str(version.arrow)) as source:
         return pyarrow.ipc.open_stream(source).read_all().column(name)
+
+
+def distinct_values(column: pyarrow.ChunkedArray) -> tuple[list[Any], np.ndarray]:
+    """The distinct values, None as the last, and int64 (rows,): which of them each row has. Millions of rows hold few
+    labels, so what is asked of every value is asked of these. Lists and other structures have no such form."""
+    import numpy as np
+    import pyarrow
+
+    # One array of more than 2 GiB of text has to be a large one.
+    wide = column.cast(pyarrow.large_string()) if pyarrow.types.is_string(column.type) else column
+    whole = wide.combine_chunks().dictionary_encode()
+    values = whole.dictionary.to_pylist()
+    rows = whole.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
+    return [*values, None], rows.astype(np.int64)
+
+
+def has_text(column: pyarrow.ChunkedArray) -> np.ndarray:
+    """bool (rows,): whether there is more than space in the cell."""
+    import numpy as np
+    import pyarrow
+    import pyarrow.compute as pc
+
+    text = column.cast(pyarrow.large_string())
+    filled = pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(text), ""), False)
+    return np.asarray(filled.to_numpy(), dtype=bool)
 
 
 def label_texts(values: Iterable[Any]) -> list[str]:

@@ -11,9 +11,11 @@ from backend.recipes import presets
 from backend.recipes.base import ColumnRole, Finding, Preset, Recipe, TrainArguments
 from backend.recipes.columns import (
     MOST_LABELS,
+    distinct_values,
     guess_label,
     guess_text,
     has_fractions,
+    has_text,
     label_texts,
     natural_order,
     read_column,
@@ -94,13 +96,16 @@ class SingleLabelClassification(Recipe):
         return natural_order(name for name, present in zip(names, texts, strict=True) if name and present)
 
     def _label_names(self, version: DataVersion, columns: Mapping[str, str]) -> list[str]:
+        import numpy as np
+
         column = require(version, columns, "label", guess_label(version, taken=(columns.get("text", ""),)))
-        values = read_column(version, column.name).to_pylist()
-        if column.kind not in self.roles[1].kinds or has_fractions(values):
+        fitting = column.kind in self.roles[1].kinds
+        values, rows = distinct_values(read_column(version, column.name)) if fitting else ([], None)
+        if rows is None or has_fractions(values):
             likely = guess_label(version, taken=(columns.get("text", ""), column.name))
             key = "recipes.score_column" if column.kind in ("number", "text") else "recipes.label_not_values"
             raise UserError(f"{key}.likely" if likely else key, column=column.name, likely=likely)
-        return label_texts(values)
+        return np.array(label_texts(values), dtype=object)[rows].tolist()  # type: ignore[no-any-return]
 
     def _texts_present(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:
         import numpy as np
@@ -108,7 +113,10 @@ class SingleLabelClassification(Recipe):
         column = require(version, columns, "text", guess_text(version, taken=(columns.get("label", ""),)))
         if column.name == columns.get("label"):
             raise UserError("recipes.same_column", column=column.name)
-        values = read_column(version, column.name).to_pylist()
+        cells = read_column(version, column.name)
+        if column.kind == "text":
+            return has_text(cells)
+        values = cells.to_pylist()
         return np.asarray([bool(str(value).strip()) if value is not None else False for value in values], dtype=bool)
 
     def preset(self, preset: Preset, facts: ModelFacts, train_rows: int, device: str) -> TrainArguments:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 
 from backend.data.version import DataVersion
@@ -12,6 +14,7 @@ from backend.errors import UserError
 from backend.models import ModelFacts
 from backend.recipes import all_recipes
 from backend.recipes.base import PRESETS, TrainArguments
+from backend.recipes.columns import distinct_values, label_texts
 from tests.backend.tables import save_version
 
 RECIPE = all_recipes()["single-label-classification"]
@@ -212,3 +215,10 @@ def test_presets_take_longer_the_more_thorough_they_are(tiny_encoder: Path) -> N
     quick, balanced, thorough = (RECIPE.preset(preset, facts, 5000, "cpu") for preset in PRESETS)
     assert quick.num_train_epochs < balanced.num_train_epochs < thorough.num_train_epochs
     assert quick.learning_rate > balanced.learning_rate > thorough.learning_rate
+
+
+@pytest.mark.parametrize("values", [["a", None, " ", ""], [1, 2, None], [1.0, math.nan, None, 2.5], [True, None], []])
+def test_distinct_values_put_back_in_their_rows_are_the_column(values: list[object]) -> None:
+    column = pyarrow.chunked_array([values, values])
+    distinct, rows = distinct_values(column)
+    assert label_texts(distinct[row] for row in rows) == label_texts(values * 2)
