@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import queue
 import threading
@@ -241,7 +242,7 @@ def _details(version: DataVersion, found: describe.Description, locale: str) -> 
         counts = split_counts(version, SplitPlan(), found.label_column, usable)
         parts.append(data_view.splits(version, counts, found.label_column, locale))
     except UserError as error:
-        parts.append(f"<p>{error.what(locale)}</p>")
+        parts.append(f"<p>{html.escape(error.what(locale))}</p>")
     return "".join(parts)
 
 

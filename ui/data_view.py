@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backend.data.describe import ColumnSummary, Description, TokenFacts
+from backend.data.describe import UNKNOWN_LIMIT, ColumnSummary, Description, TokenFacts
 from backend.data.notes import Note
 from backend.data.query import RowPage
 from backend.data.version import DataVersion
@@ -16,8 +16,6 @@ from ui.phrases import facts, percent
 from ui.text import say
 
 COLUMNS_SHOWN = 30
-UNKNOWN_LIMIT = 0.05
-"""Share of unknown tokens above which a model that reads the language is suggested."""
 
 # A head sorts; a row opens to its full text, which needs no server.
 TABLE_JS = """

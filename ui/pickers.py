@@ -57,12 +57,6 @@ def data_choices(services: Services, request: gr.Request | None) -> Choices:
     ]
 
 
-def run_choices(services: Services, request: gr.Request | None) -> Choices:
-    """Runs by name, newest first; one whose folder cannot be read is named by its id."""
-    runs = services.queue.runs(services.workspace(request))
-    return [(run.spec.name or run.run_id if run.spec else run.run_id, run.run_id) for run in runs]
-
-
 def facts_line(facts: ModelFacts, locale: str) -> str:
     """What a model is, in a line: "22.7 M parameters, 91 MB, on this computer"."""
     parts = []

@@ -217,7 +217,9 @@ def _status(services: Services, request: gr.Request, locale: str) -> str:
     online = services.shelf.online()
     memory = psutil.virtual_memory()
     free, total = f"{memory.available / 2**30:.1f}", f"{memory.total / 2**30:.0f}"
-    place = html.escape(_short(services.workspace(request).root))
+    # In public mode the folder's name is a hash, which tells a visitor nothing.
+    public = services.settings.public
+    place = say("shell.private", locale) if public else html.escape(_short(services.workspace(request).root))
     dot, net = ("on", "shell.online") if online else ("off", "shell.offline")
     parts = (
         ("net", f'<i class="dot {dot}"></i>{say(net, locale)}'),

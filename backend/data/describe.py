@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 COLUMN_LIMIT = 60
 """Columns described; a table with 10,000 is described by its first ones."""
 BINS = 15
+UNKNOWN_LIMIT = 0.05
+"""Share (0-1) of unknown tokens above which too much of the text is lost to a model: another one is suggested."""
 _TOP = 12
 _FEW = 12
 """A column with up to this many different values is shown by its values, not by a histogram."""
@@ -152,7 +154,7 @@ def token_lengths(version: DataVersion, column: str, tokenizer: Any, sample: int
 def unknown_share(version: DataVersion, column: str, tokenizer: Any, sample: int = 500) -> float:
     """Share (0-1) of the tokens of `sample` texts that the tokenizer does not know; 0.0 for one that knows every
     byte."""
-    return _unknown(_encoded(version, column, tokenizer, sample), tokenizer)
+    return unknown_in(_encoded(version, column, tokenizer, sample), tokenizer)
 
 
 def token_facts(version: DataVersion, column: str, tokenizer: Any, sample: int = 500) -> TokenFacts:
@@ -164,7 +166,7 @@ def token_facts(version: DataVersion, column: str, tokenizer: Any, sample: int =
         lengths[len(lengths) // 2],
         lengths[min(len(lengths) - 1, len(lengths) * 95 // 100)],
         lengths[-1],
-        _unknown(encoded, tokenizer),
+        unknown_in(encoded, tokenizer),
     )
 
 
@@ -174,7 +176,8 @@ def _encoded(version: DataVersion, column: str, tokenizer: Any, sample: int) -> 
     return tokenizer([text[:20_000] for text in texts], verbose=False)["input_ids"] if texts else []
 
 
-def _unknown(encoded: Sequence[Sequence[int]], tokenizer: Any) -> float:
+def unknown_in(encoded: Sequence[Sequence[int]], tokenizer: Any) -> float:
+    """Share (0-1) of the tokens of encoded texts that stand for what the tokenizer does not know."""
     unknown = tokenizer.unk_token_id
     # In some tokenizers the end of text and the unknown token are one; there no piece of text is ever unknown.
     if unknown is None or unknown in (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id):

@@ -16,7 +16,6 @@ from backend.errors import UserError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather", ".xlsx")
 SKIPPABLE = ("data.ragged", "data.ragged_many", "data.quote_open", "data.quote_open_many", "data.bad_json_line")
 """Errors that read_table(skip_bad_rows=True) gets past."""
 

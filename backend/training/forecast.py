@@ -20,7 +20,7 @@ from backend.training.nursery import shared_nursery
 from backend.training.refusals import refuse_unfit
 from backend.training.run_folder import RunFolder
 from backend.training.sampler import length_grouped
-from backend.training.spec import Forecast, RunSpec
+from backend.training.spec import TRAIN_ROWS_SCORED, Forecast, RunSpec
 from backend.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ TIGHT_SHARE = 0.8
 # Handing a run to a child that is ready, the splits, the first and last word of the status.
 FIXED_SECONDS = 2.0
 WRITE_BYTES_PER_SECOND = 300e6
-TRAIN_ROWS_SCORED = 2000
 MOST_SIMULATED_ROWS = 20_000
 TIMEOUT_SECONDS = 120.0
 MOST_KEPT = 500

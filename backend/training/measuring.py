@@ -65,6 +65,7 @@ def _measure(spec: RunSpec) -> Measurement:
     import numpy as np
     import torch
 
+    from backend.data.describe import unknown_in
     from backend.data.version import DataVersion
     from backend.recipes import all_recipes
     from backend.training.prepared import pad_alike, padding_tokenizer
@@ -79,7 +80,6 @@ def _measure(spec: RunSpec) -> Measurement:
     encoded = tokenizer([str(text) for text in rows[spec.columns["text"]]], verbose=False)["input_ids"]
     tokenizing = time.perf_counter() - began
     lengths = np.asarray([len(ids) for ids in encoded])
-    unknown = sum(ids.count(tokenizer.unk_token_id) for ids in encoded) if tokenizer.unk_token_id is not None else 0
     began = time.perf_counter()
     labels = recipe.labels(version, spec.columns)
     model = recipe.load_model(spec.model_path, labels, spec.arguments).to(spec.device)
@@ -93,7 +93,7 @@ def _measure(spec: RunSpec) -> Measurement:
         memory = torch.cuda.max_memory_allocated() / 2**20
     return Measurement(
         lengths=lengths.tolist(),
-        unknown_share=unknown / max(int(lengths.sum()), 1),
+        unknown_share=unknown_in(encoded, tokenizer),
         load_seconds=loading,
         tokenize_row_seconds=tokenizing / max(len(lengths), 1),
         train_row=train,

@@ -13,7 +13,6 @@ from backend.training.prepared import Prepared, Split
 from backend.training.scoring import Scores
 
 WRONG_KEPT = 100
-TRAIN_ROWS_SCORED = 2000
 TEXT_KEPT = 2000
 
 

@@ -16,7 +16,7 @@ from backend.training.board import Board
 from backend.training.causes import explain
 from backend.training.prepared import Prepared, pad_alike, prepare
 from backend.training.run_folder import RunFolder
-from backend.training.spec import Phase, RunSpec, RunState
+from backend.training.spec import TRAIN_ROWS_SCORED, Phase, RunSpec, RunState
 from backend.workspace import disk_error
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _finish(folder: RunFolder, spec: RunSpec, loop: Loop, prepared: Prepared, be
 
 def _report(spec: RunSpec, loop: Loop, prepared: Prepared, watched: Scores, facts: dict[str, Any], began: float) -> Any:
     """Score the splits with the state in memory; the watched split has been scored in the loop."""
-    from backend.training.report import TRAIN_ROWS_SCORED, build_report
+    from backend.training.report import build_report
 
     loop.board.update(phase=Phase.EVALUATING)
     train = prepared.splits["train"].first(TRAIN_ROWS_SCORED, spec.arguments.seed)

@@ -10,6 +10,8 @@ from backend.data.split import SplitPlan
 from backend.recipes.base import Preset, TrainArguments
 
 SPEC_VERSION = 1
+TRAIN_ROWS_SCORED = 2000
+"""Of a large training split the report scores this many rows."""
 Launcher = Literal["thread", "process"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backend.data.describe import unknown_share
+from backend.data.describe import UNKNOWN_LIMIT, unknown_share
 from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.workspace import Workspace
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 ENGLISH = "starter:all-MiniLM-L6-v2"
 MULTILINGUAL = "starter:multilingual-e5-small"
-# Above this share of unknown tokens too much of the text is lost to the model.
-UNKNOWN_LIMIT = 0.05
 
 
 def suggest_model(shelf: ModelShelf, workspace: Workspace, version: DataVersion, text_column: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from backend.data.describe import UNKNOWN_LIMIT
 from backend.data.library import open_data
 from backend.errors import UserError
 from backend.recipes import all_recipes
@@ -20,8 +21,6 @@ from ui.finetune.form import Form
 from ui.text import say
 from ui.visitor import PageState, Services, locale_of
 
-# Above this share of tokens that a tokenizer does not know, another model is offered.
-UNKNOWN_LIMIT = 0.05
 Updates = dict[Any, Any]
 
 
