@@ -180,7 +180,7 @@ def _lines(
         title_text=say("charts.step", locale), title_standoff=8, title_font_size=13, range=[0, last], showgrid=False
     )
     figure.update_yaxes(range=limits, tickformat=".0%" if share else None)
-    _names_at_ends(figure, named, limits, height)
+    _names_at_ends(figure, named, limits, height, last)
     return figure
 
 
@@ -195,16 +195,21 @@ def _limits(curves: Sequence[Curve], share: bool, floor: float | None) -> list[f
     return [0.0, max(values, default=1.0) * 1.08 or 1.0]
 
 
-def _names_at_ends(figure: go.Figure, curves: Sequence[Curve], limits: Sequence[float], height: int) -> None:
+def _names_at_ends(
+    figure: go.Figure, curves: Sequence[Curve], limits: Sequence[float], height: int, last: float
+) -> None:
     """Write each curve's name at its end, names moved apart where lines end close to each other."""
     scale = (height - MARGIN_TOP - MARGIN_BOTTOM) / ((limits[1] - limits[0]) or 1)
-    below = -math.inf
+    # (step, pixel) of the names so far. A name that begins over a third of the plot away is in nobody's way.
+    placed: list[tuple[float, float]] = []
     ends = [(next((v for v in reversed(curve.values) if math.isfinite(v)), limits[0]), curve) for curve in curves]
     for value, curve in sorted(ends, key=lambda end: end[0]):
-        pixel = max((value - limits[0]) * scale, below + 16)
-        below = pixel
+        step = curve.steps[-1]
+        near = [pixel for other, pixel in placed if abs(other - step) * 3 < last]
+        pixel = max([(value - limits[0]) * scale, *(below + 16 for below in near)])
+        placed.append((step, pixel))
         figure.add_annotation(
-            text=_short(curve.name), x=curve.steps[-1], y=value, xanchor="left", yanchor="middle",
+            text=_short(curve.name), x=step, y=value, xanchor="left", yanchor="middle",
             xshift=10, yshift=round(pixel - (value - limits[0]) * scale), showarrow=False, align="left",
         )  # fmt: skip
 

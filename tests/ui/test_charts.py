@@ -77,3 +77,11 @@ def test_two_labels_that_shorten_alike_keep_their_own_cells() -> None:
     figure = charts.confusion_chart(labels, [[3, 1], [0, 4]], "en")
     assert len(set(figure.data[0].x)) == 2
     assert figure.data[0].customdata[0][1][1] == labels[1]
+
+
+def test_a_name_far_from_the_others_stays_at_the_end_of_its_line() -> None:
+    steps = (1, 2, 200)
+    figure = charts.overlay([charts.Curve(f"run {end}", [0, end], [0.7, 0.69], slot=end % 3) for end in steps], "en")
+    shifts = {note.x: note.yshift for note in figure.layout.annotations}
+    assert shifts[200] == 0
+    assert sorted((shifts[1], shifts[2])) == [0, 16]
