@@ -70,7 +70,7 @@ class TextClassification(Task):
             tokens=tokens,
             tokens_read=read,
             unknown=unknown,
-            labels=int(pipe.model.config.num_labels),
+            labels=int(pipe.model.config.num_labels or 0),
             raw=function == "none",
         )
 

@@ -44,7 +44,7 @@ def test_a_run_is_named_as_trained_here(services: Services, workspace: Workspace
     ],
 )
 def test_a_starter_is_named_as_one_in_the_page_s_language(title: str, english: str, chinese: str) -> None:
-    facts = ModelFacts(ref="starter:tiny", title=title, source="starter")
+    facts = ModelFacts(ref="starter:tiny", title=title, source="starter", path=None)
     assert (pickers.model_title(facts, "en"), pickers.model_title(facts, "zh-CN")) == (english, chinese)
 
 
