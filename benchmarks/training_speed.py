@@ -29,8 +29,7 @@ ARGUMENTS = TrainArguments(
 
 # What a person would write by hand: transformers' own grouping by length, no evaluation, no checkpoints.
 PLAIN = """
-import json, os, sys, time
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+import json, sys, time
 from datasets import load_from_disk
 from transformers import (AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer,
                           TrainerCallback, TrainingArguments)
@@ -130,7 +129,9 @@ def plain(folder: Path, model: Path) -> float:
         )
     }
     command = [sys.executable, "-c", PLAIN, str(folder), str(model), json.dumps(arguments), str(folder.parent / "out")]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ.copy())
+    # As a person's shell would start it, without what this product sets for itself.
+    environ = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environ)
     return float(answer.stdout.strip().splitlines()[-1])
 
 
