@@ -67,7 +67,6 @@ def build_page(settings: Settings) -> gr.Blocks:
 
 def launch(page: gr.Blocks, settings: Settings) -> None:
     """Serve the page until it is told to stop. Heavy libraries are imported in the background once it answers."""
-    warm_up()
     page.queue(default_concurrency_limit=8, max_size=64)
     page.launch(
         server_name=settings.host,
@@ -82,7 +81,13 @@ def launch(page: gr.Blocks, settings: Settings) -> None:
         max_file_size=settings.upload_limit_mib * 2**20,
         allowed_paths=[],
         app_kwargs={"middleware": [Middleware(EarlyScript)]},
+        prevent_thread_lock=True,
+        # Gradio would ask its own page once, through any proxy that is set and for three seconds at most, and end the
+        # app when no answer comes: on a busy machine, or behind a proxy.
+        _frontend=False,
     )
+    warm_up()
+    page.block_thread()
 
 
 def free_port(host: str, port: int) -> int:
