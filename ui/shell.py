@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import socket
 import time
 from pathlib import Path
@@ -67,6 +68,9 @@ def build_page(settings: Settings) -> gr.Blocks:
 
 def launch(page: gr.Blocks, settings: Settings) -> None:
     """Serve the page until it is told to stop. Heavy libraries are imported in the background once it answers."""
+    # Gradio calls its own page while it starts; a proxy that is set would be asked for it.
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost")))
     page.queue(default_concurrency_limit=8, max_size=64)
     page.launch(
         server_name=settings.host,
@@ -82,8 +86,7 @@ def launch(page: gr.Blocks, settings: Settings) -> None:
         allowed_paths=[],
         app_kwargs={"middleware": [Middleware(EarlyScript)]},
         prevent_thread_lock=True,
-        # Gradio would ask its own page once, through any proxy that is set and for three seconds at most, and end the
-        # app when no answer comes: on a busy machine, or behind a proxy.
+        # Gradio would ask once more, for three seconds at most, and end the app when a busy machine takes longer.
         _frontend=False,
     )
     warm_up()
