@@ -173,7 +173,8 @@ def _bars_sentence(answer: Bars, locale: str) -> str:
     """What the numbers mean, in words; then what was not read."""
     top, score = answer.scores[0]
     label = f"<b>{html.escape(top)}</b>"
-    space = _say("answers.between_sentences", locale)
+    # Chinese sentences follow one another without a space.
+    space = "" if locale.startswith("zh") else " "
     count = max(answer.labels, len(answer.scores))
     if not _are_shares(answer):
         words = _say("answers.one_number", locale)
