@@ -12,7 +12,7 @@ from backend.data.library import open_data
 from backend.errors import UserError
 from backend.recipes import all_recipes
 from backend.recipes.base import TrainArguments
-from backend.training.suggest import suggest_model
+from backend.training.suggest import ENGLISH, suggest_model
 from ui import pickers
 from ui.errors import shown
 from ui.finetune import cards
@@ -42,7 +42,8 @@ class Choosing:
         locale = locale_of(request)
         return {
             self.form.data: self._offer(pickers.data_choices(self.services, request), data),
-            self.form.model: self._offer(pickers.model_choices(self.services, request), model),
+            # A starter until the data says what fits: a run made before is seldom what the next one should start from.
+            self.form.model: self._offer(pickers.model_choices(self.services, request), model or ENGLISH),
             self.form.preset: gr.Radio(choices=cards.preset_choices({}, locale)),
             self.form.settings_fold: gr.Accordion(
                 label=cards.settings_title(plain_arguments(TrainArguments()), locale)
