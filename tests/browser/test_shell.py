@@ -54,6 +54,6 @@ def test_nothing_is_wider_than_a_phone_on_any_tab(app: App, open_page: OpenPage)
         page = open_page(app.url, language=language, width=390)
         for tab in ("playground", "tokenizer", "datasets", "finetune", "metrics"):
             open_tab(page, tab)
-            page.wait_for_load_state("networkidle")
+            expect(page.get_by_role("tabpanel").locator("button:visible").first).to_be_visible()
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= 390, f"{tab} in {language} is {width} px wide"
