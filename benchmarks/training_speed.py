@@ -130,7 +130,7 @@ def plain(folder: Path, model: Path) -> float:
     }
     command = [sys.executable, "-c", PLAIN, str(folder), str(model), json.dumps(arguments), str(folder.parent / "out")]
     # As a person's shell would start it, without what this product sets for itself.
-    environ = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environ = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environ)
     return float(answer.stdout.strip().splitlines()[-1])
 
