@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Product:
         return add_files(self.workspace, self.settings, source)
 
     def train(
-        self, data: DataVersion, model: str, preset: Preset, *, train_rows: str = "", launcher: str = "auto"
+        self, data: DataVersion, model: str, preset: Preset, *, train_rows: str = "", epochs: float | None = None
     ) -> tuple[Report, float]:
         """(report, seconds from Start to Try it) of a run with everything else as the form guesses it."""
         recipe = all_recipes()[RECIPE]
@@ -48,6 +48,7 @@ class Product:
         split = SplitPlan(train_rows=train_rows)
         facts = self.shelf.resolve(self.workspace, model)
         rows = self.train_rows(data, split, columns)
+        arguments = recipe.preset(preset, facts, rows, "cpu")
         draft = RunSpec(
             name=f"{data.title}-{preset}",
             recipe=RECIPE,
@@ -57,8 +58,7 @@ class Product:
             columns=columns,
             split=split,
             preset=preset,
-            arguments=recipe.preset(preset, facts, rows, "cpu"),
-            launcher=launcher,  # type: ignore[arg-type]
+            arguments=replace(arguments, num_train_epochs=epochs) if epochs else arguments,
         )
         start = time.perf_counter()
         run_id = self.queue.submit(self.workspace, draft)
