@@ -23,13 +23,15 @@ def accuracy_metric() -> evaluate.Metric:
 
 
 @cache
-def macro_f1_metric() -> evaluate.Metric:
-    """f1_macro: F1 of each label that occurs among references or predictions, averaged with equal weight, 0 to 1."""
-    from sklearn.metrics import f1_score
+def average_metric(kind: str, average: str) -> evaluate.Metric:
+    """kind: f1, precision or recall. average: macro, each label that occurs among references or predictions with equal
+    weight; micro, each answer with equal weight. Named f1_macro and so on; 0 to 1, 0 where undefined."""
+    import sklearn.metrics
 
+    score = getattr(sklearn.metrics, f"{kind}_score")
     return _metric(
-        "f1_macro",
-        lambda predictions, references: f1_score(references, predictions, average="macro", zero_division=0),
+        f"{kind}_{average}",
+        lambda predictions, references: score(references, predictions, average=average, zero_division=0),
     )
 
 
@@ -55,9 +57,10 @@ def _metric(name: str, score: Any) -> evaluate.Metric:
 
 
 def classification_scores(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
-    """{"accuracy", "f1_macro"} of two int arrays (rows,)."""
+    """accuracy, f1_macro, f1_micro, precision_macro and recall_macro of two int arrays (rows,)."""
+    averages = (("f1", "macro"), ("f1", "micro"), ("precision", "macro"), ("recall", "macro"))
     scores: dict[str, float] = {}
-    for metric in (accuracy_metric(), macro_f1_metric()):
+    for metric in (accuracy_metric(), *(average_metric(kind, average) for kind, average in averages)):
         scores |= metric.compute(predictions=predictions, references=references)
     return scores
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from backend.tasks.base import check_params, param
@@ -68,8 +68,9 @@ class Report:
     splits: metric name to value for each split scored, {"test": {"accuracy": 0.89, "loss": 0.31, "rows": 120}}.
     baseline: the same metrics on the same splits for the simplest guess. labels: id order. per_label: one dict a label
     {"label", "precision", "recall", "f1", "rows"} on the headline split. confusion: (labels, labels) counts, rows true.
-    wrong: most confident mistakes first, {"row_id", "text", "true", "answer", "confidence"}, at most 100;
-    wrong_count: all of them.
+    scatter: pairs (true, predicted) of a regression, at most 2,000. wrong: worst mistakes first, {"row_id", "text",
+    "true", "answer", "confidence"} and "text_pair" where rows are pairs, at most 100; wrong_count: all of them.
+    confidence is None in a regression. settled: what was chosen on the validation split, such as thresholds.
     """
 
     headline_split: str
@@ -78,13 +79,27 @@ class Report:
     baseline: Mapping[str, Mapping[str, float]]
     baseline_label: str
     labels: Sequence[str]
-    per_label: Sequence[Mapping[str, Any]]
-    confusion: Sequence[Sequence[int]]
+    per_label: Sequence[Mapping[str, Any]] = ()
+    confusion: Sequence[Sequence[int]] = ()
+    scatter: Sequence[Sequence[float]] = ()
+    settled: Mapping[str, Any] = field(default_factory=dict)
     wrong: Sequence[Mapping[str, Any]]
     wrong_count: int
     facts: Mapping[str, Any]
     """Numbers around the run: train_seconds, total_seconds, steps, samples_per_second, peak_memory_mib, best_step,
     stopped, train_rows, train_rows_scored (the train split is scored on a part only when it is large)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersInDetail:
+    """A split's answers beyond the metrics, as Report has them. mistakes: places in the split, worst first (all of
+    them); shown: for a place, (the true answer, the model's, its confidence or None), as a person reads them."""
+
+    mistakes: np.ndarray
+    shown: Callable[[int], tuple[str, str, float | None]]
+    per_label: Sequence[Mapping[str, Any]] = ()
+    confusion: Sequence[Sequence[int]] = ()
+    scatter: Sequence[Sequence[float]] = ()
 
 
 class Recipe(ABC):
@@ -94,10 +109,18 @@ class Recipe(ABC):
     task: ClassVar[str]
     """Name of the task the trained model answers."""
     roles: ClassVar[tuple[ColumnRole, ...]]
+    """The texts in the order in which the model reads them, then the answer."""
     best_metric: ClassVar[str]
-    """The metric that chooses the best checkpoint; higher is better."""
+    """The metric that chooses the best checkpoint unless the arguments name another; higher is better."""
     shown_metrics: ClassVar[tuple[str, ...]]
     """Metrics drawn live, best_metric among them."""
+    metric_names: ClassVar[tuple[str, ...]]
+    """Every metric that `metrics` gives. Texts `phrases.metric.{name}`."""
+
+    @property
+    def text_roles(self) -> tuple[str, ...]:
+        """Names of the roles that the model reads: one text, or two."""
+        return tuple(role.name for role in self.roles[:-1])
 
     @abstractmethod
     def guess_columns(self, version: DataVersion) -> dict[str, str]:
@@ -116,12 +139,25 @@ class Recipe(ABC):
         """Label names in id order (id2label), empty for a recipe without labels."""
 
     @abstractmethod
+    def targets(self, version: DataVersion, columns: Mapping[str, str], labels: Sequence[str]) -> np.ndarray:
+        """What each row should be answered: label ids int64 (rows,), -1 where there is none; 0 or 1 float32 (rows,
+        labels); scores float32 (rows,), NaN where there is none."""
+
+    def stratified_by(self, columns: Mapping[str, str]) -> str:
+        """The column whose values each split gets its share of; "" where its values are no classes."""
+        return ""
+
+    @abstractmethod
     def preset(self, preset: Preset, facts: ModelFacts, train_rows: int, device: str) -> TrainArguments:
         """The arguments a preset stands for, for this model, size of data and device."""
 
     @abstractmethod
     def load_model(self, path: str, labels: Sequence[str], arguments: TrainArguments) -> Any:
         """The PreTrainedModel to train, fp32 on the CPU, head made anew where the saved one does not fit the labels."""
+
+    @abstractmethod
+    def encode(self, tokenizer: Any, rows: Any, columns: Mapping[str, str], max_length: int | None) -> Any:
+        """The tokens of rows (column name to list of values): a BatchEncoding of lists, cut where max_length is given."""
 
     @abstractmethod
     def preprocess(
@@ -133,8 +169,21 @@ class Recipe(ABC):
         """
 
     @abstractmethod
-    def metrics(self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
-        """Metric name to value, by evaluate.Metric classes of backend.metrics."""
+    def metrics(
+        self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], settled: Mapping[str, Any] | None = None
+    ) -> dict[str, float]:
+        """Metric name to value, by evaluate.Metric classes of backend.metrics. targets: as the features' labels."""
+
+    def settle(self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+        """What is chosen on the answers to the validation split once the best state is known, such as thresholds.
+        It is kept in the report and, as attributes, in the trained model's config."""
+        return {}
+
+    @abstractmethod
+    def in_detail(
+        self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], settled: Mapping[str, Any]
+    ) -> AnswersInDetail:
+        """The report's tables for one split."""
 
     @abstractmethod
     def baseline(

@@ -7,62 +7,58 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
-from backend.recipes import presets
-from backend.recipes.base import ColumnRole, Finding, Preset, Recipe, TrainArguments
+from backend.recipes.base import AnswersInDetail, ColumnRole, Finding
 from backend.recipes.columns import (
     MOST_LABELS,
     distinct_values,
     guess_label,
-    guess_text,
     has_fractions,
-    has_text,
     label_texts,
     natural_order,
     read_column,
     require,
 )
+from backend.recipes.sequence import SequenceRecipe, empty_finding
 
 if TYPE_CHECKING:
     import numpy as np
 
     from backend.data.version import DataVersion
-    from backend.models import ModelFacts
 
 # Below this many rows of a label, a model hardly learns it and a split of one in ten may not hold it.
 FEW_ROWS = 10
-EMPTY_SHARE = 0.05
 MAJORITY_SHARE = 0.8
 
 
-class SingleLabelClassification(Recipe):
+class SingleLabelClassification(SequenceRecipe):
     """Sentiment, topic, intent: each text belongs to exactly one class."""
 
     name = "single-label-classification"
-    task = "text-classification"
+    problem = "single_label_classification"
     roles = (ColumnRole("text", ("text",)), ColumnRole("label", ("text", "integer", "boolean", "number")))
     best_metric = "accuracy"
     shown_metrics = ("accuracy", "f1_macro")
+    metric_names = ("accuracy", "f1_macro", "f1_micro", "precision_macro", "recall_macro")
 
     def guess_columns(self, version: DataVersion) -> dict[str, str]:
         label = guess_label(version)
-        text = guess_text(version, taken=(label,))
-        if not text and label and version.column(label) and version.column(label).kind == "text":  # type: ignore[union-attr]
+        texts = self.guess_texts(version, taken=(label,))
+        if not texts and label and version.column(label) and version.column(label).kind == "text":  # type: ignore[union-attr]
             # One text column only: it is the text, and there is nothing to learn from it yet.
-            text, label = label, ""
-        return {role: column for role, column in (("text", text), ("label", label)) if column}
+            return {self.text_roles[0]: label}
+        return texts | ({"label": label} if label else {})
 
     def check(self, version: DataVersion, columns: Mapping[str, str]) -> list[Finding]:
         names = self._label_names(version, columns)
-        texts = self._texts_present(version, columns)
+        texts = self.texts_present(version, columns)
         used = Counter(name for name, present in zip(names, texts, strict=True) if name and present)
-        total, rows = len(names), sum(used.values())
+        rows = sum(used.values())
         self._refuse(used, columns)
         findings = [Finding("ok", "recipes.finding.rows", {"rows": rows, "labels": len(used)})]
-        for role, empty in (("label", names.count("")), ("text", len(texts) - int(texts.sum()))):
-            if empty:
-                level = "warning" if empty > EMPTY_SHARE * total else "ok"
-                values = {"empty": empty, "rows": total, "share": empty / total, "column": columns[role]}
-                findings.append(Finding(level, f"recipes.finding.empty_{role}", values))  # type: ignore[arg-type]
+        empty = names.count("")
+        if empty:
+            findings.append(empty_finding(len(names), empty, columns["label"], "label"))
+        findings += self.empty_texts(version, columns)
         few = sorted((name for name, count in used.items() if count < FEW_ROWS), key=lambda name: used[name])
         if few:
             values = {"labels": ", ".join(few[:5]), "count": len(few), "least": used[few[0]], "wanted": FEW_ROWS}
@@ -75,7 +71,7 @@ class SingleLabelClassification(Recipe):
     def _refuse(self, used: Counter[str], columns: Mapping[str, str]) -> None:
         column, rows = columns["label"], sum(used.values())
         if not rows:
-            raise UserError("recipes.no_rows", text=columns["text"], label=column)
+            raise UserError("recipes.no_rows", text=columns[self.text_roles[0]], label=column)
         if len(used) == 1:
             raise UserError("recipes.one_class", column=column, label=next(iter(used)), rows=rows)
         if len(used) == rows:
@@ -87,77 +83,64 @@ class SingleLabelClassification(Recipe):
         import numpy as np
 
         names = self._label_names(version, columns)
-        usable: np.ndarray = np.asarray([bool(name) for name in names]) & self._texts_present(version, columns)
+        usable: np.ndarray = np.asarray([bool(name) for name in names]) & self.texts_present(version, columns)
         return usable
 
     def labels(self, version: DataVersion, columns: Mapping[str, str]) -> tuple[str, ...]:
-        texts = self._texts_present(version, columns)
+        texts = self.texts_present(version, columns)
         names = self._label_names(version, columns)
         return natural_order(name for name, present in zip(names, texts, strict=True) if name and present)
+
+    def targets(self, version: DataVersion, columns: Mapping[str, str], labels: Sequence[str]) -> np.ndarray:
+        import numpy as np
+
+        ids = {label: index for index, label in enumerate(labels)}
+        return np.asarray([ids.get(name, -1) for name in self._label_names(version, columns)], dtype=np.int64)
+
+    def stratified_by(self, columns: Mapping[str, str]) -> str:
+        return columns.get("label", "")
 
     def _label_names(self, version: DataVersion, columns: Mapping[str, str]) -> list[str]:
         import numpy as np
 
-        column = require(version, columns, "label", guess_label(version, taken=(columns.get("text", ""),)))
-        fitting = column.kind in self.roles[1].kinds
+        texts = [columns.get(role, "") for role in self.text_roles]
+        column = require(version, columns, "label", guess_label(version, taken=texts))
+        fitting = column.kind in self.roles[-1].kinds
         values, rows = distinct_values(read_column(version, column.name)) if fitting else ([], None)
         if rows is None or has_fractions(values):
-            likely = guess_label(version, taken=(columns.get("text", ""), column.name))
+            likely = guess_label(version, taken=(*texts, column.name))
             key = "recipes.score_column" if column.kind in ("number", "text") else "recipes.label_not_values"
             raise UserError(f"{key}.likely" if likely else key, column=column.name, likely=likely)
         return np.array(label_texts(values), dtype=object)[rows].tolist()  # type: ignore[no-any-return]
 
-    def _texts_present(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:
-        import numpy as np
-
-        column = require(version, columns, "text", guess_text(version, taken=(columns.get("label", ""),)))
-        if column.name == columns.get("label"):
-            raise UserError("recipes.same_column", column=column.name)
-        cells = read_column(version, column.name)
-        if column.kind == "text":
-            return has_text(cells)
-        values = cells.to_pylist()
-        return np.asarray([bool(str(value).strip()) if value is not None else False for value in values], dtype=bool)
-
-    def preset(self, preset: Preset, facts: ModelFacts, train_rows: int, device: str) -> TrainArguments:
-        return presets.classification(preset, facts, train_rows, device)
-
-    def load_model(self, path: str, labels: Sequence[str], arguments: TrainArguments) -> Any:
-        import torch
-        from transformers import AutoConfig, AutoModelForSequenceClassification
-
-        config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-        config.id2label = dict(enumerate(labels))
-        config.label2id = {label: index for index, label in enumerate(labels)}
-        config.problem_type = "single_label_classification"
-        if arguments.dropout is not None:
-            set_dropout(config, arguments.dropout)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            path, config=config, dtype=torch.float32, ignore_mismatched_sizes=True, local_files_only=True
-        )
-        if arguments.freeze_embeddings:
-            freeze_embeddings(model)
-        return model
-
-    def preprocess(
-        self, tokenizer: Any, rows: Any, columns: Mapping[str, str], labels: Sequence[str], max_length: int
-    ) -> Any:
-        from datasets import Dataset
-
-        texts = [str(text) for text in rows[columns["text"]]]
+    def answers(self, values: Sequence[Any], labels: Sequence[str]) -> list[int]:
         ids = {label: index for index, label in enumerate(labels)}
-        encoded = tokenizer(texts, truncation=True, max_length=max_length, return_token_type_ids=False)
-        features = {
-            "input_ids": encoded["input_ids"],
-            "labels": [ids[name] for name in label_texts(rows[columns["label"]])],
-            "row_id": list(rows["row_id"]),
-        }
-        return Dataset.from_dict(features)
+        return [ids[name] for name in label_texts(values)]
 
-    def metrics(self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
+    def metrics(
+        self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], settled: Mapping[str, Any] | None = None
+    ) -> dict[str, float]:
         from backend.metrics.classification import classification_scores
 
         return classification_scores(logits.argmax(axis=-1), targets)
+
+    def in_detail(
+        self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], settled: Mapping[str, Any]
+    ) -> AnswersInDetail:
+        import numpy as np
+
+        from backend.metrics.classification import confusion, per_label
+
+        answers = logits.argmax(axis=-1)
+        shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        confidence = shifted.max(axis=-1) / shifted.sum(axis=-1)
+        mistakes = np.flatnonzero(answers != targets)
+        return AnswersInDetail(
+            mistakes=mistakes[np.argsort(-confidence[mistakes], kind="stable")],
+            shown=lambda place: (labels[targets[place]], labels[answers[place]], float(confidence[place])),
+            per_label=per_label(answers, targets, labels),
+            confusion=confusion(answers, targets, len(labels)),
+        )
 
     def baseline(
         self, train_targets: np.ndarray, targets: np.ndarray, labels: Sequence[str]
@@ -168,26 +151,5 @@ class SingleLabelClassification(Recipe):
         majority = int(np.bincount(train_targets, minlength=len(labels)).argmax())
         share = float((targets == majority).mean())
         seen = len({majority, *np.unique(targets).tolist()})
-        return labels[majority], {"accuracy": share, "f1_macro": 2 * share / (1 + share) / seen}
-
-
-# What models call their dropout rates.
-_DROPOUTS = (
-    "hidden_dropout_prob attention_probs_dropout_prob classifier_dropout dropout attention_dropout activation_dropout "
-    "seq_classif_dropout embd_pdrop resid_pdrop attn_pdrop summary_first_dropout embedding_dropout mlp_dropout "
-    "hidden_dropout classifier_dropout_prob pooler_dropout"
-).split()
-
-
-def set_dropout(config: Any, rate: float) -> None:
-    """Set every dropout rate that a model's configuration has."""
-    for name in _DROPOUTS:
-        if isinstance(getattr(config, name, None), (int, float)):
-            setattr(config, name, rate)
-
-
-def freeze_embeddings(model: Any) -> None:
-    """Exclude token embeddings, and position embeddings where they stand with them, from training."""
-    embeddings = getattr(model.base_model, "embeddings", None) or model.get_input_embeddings()
-    for parameter in embeddings.parameters():
-        parameter.requires_grad = False
+        scores = {"accuracy": share, "f1_micro": share, "f1_macro": 2 * share / (1 + share) / seen}
+        return labels[majority], scores | {"precision_macro": share / seen, "recall_macro": float(share > 0) / seen}

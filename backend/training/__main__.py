@@ -94,10 +94,11 @@ def preload() -> None:
     from transformers.models.bert import modeling_bert  # noqa: F401
 
     import backend.data.split
-    import backend.training.loop
     import backend.training.measuring
     import backend.training.report
-    import backend.training.run  # noqa: F401
+    import backend.training.run
+    import backend.training.trainer_loop
+    import backend.training.watch  # noqa: F401
 
 
 def fork(kind: str, folder: Path) -> int:

@@ -77,7 +77,7 @@ def _measure(spec: RunSpec) -> Measurement:
     rows = version.load().select(chosen)
     tokenizer = padding_tokenizer(spec.model_path)
     began = time.perf_counter()
-    encoded = tokenizer([str(text) for text in rows[spec.columns["text"]]], verbose=False)["input_ids"]
+    encoded = recipe.encode(tokenizer, rows, spec.columns, None)["input_ids"]
     tokenizing = time.perf_counter() - began
     lengths = np.asarray([len(ids) for ids in encoded])
     began = time.perf_counter()
@@ -146,7 +146,7 @@ class _Steps:
         batch = self._batch(rows, length)
         began = time.perf_counter()
         self.model.train()
-        self.model(**batch, labels=torch.zeros(rows, dtype=torch.long, device=self.model.device)).loss.backward()
+        self.model(**batch, labels=self._labels(rows)).loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
         self._wait()
         between = time.perf_counter()
@@ -156,6 +156,14 @@ class _Steps:
         self.optimizer_seconds = time.perf_counter() - between
         self.done += 1
         return between - began
+
+    def _labels(self, rows: int) -> Any:
+        import torch
+
+        problem, device = self.model.config.problem_type, self.model.device
+        if problem == "single_label_classification":
+            return torch.zeros(rows, dtype=torch.long, device=device)
+        return torch.zeros((rows, self.labels) if problem == "multi_label_classification" else rows, device=device)
 
     def _score(self, rows: int, length: int) -> float:
         import torch

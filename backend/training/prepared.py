@@ -38,8 +38,8 @@ class Split:
 
     @property
     def targets(self) -> np.ndarray:
-        """Label ids (rows,)."""
-        return np.asarray(self.features["labels"], dtype=np.int64)
+        """The answers wanted: label ids int64 (rows,), 0 or 1 float32 (rows, labels), or scores float32 (rows,)."""
+        return targets_of(self.features)
 
     def first(self, rows: int, seed: int) -> Split:
         """At most so many rows, drawn at random but always the same ones."""
@@ -65,7 +65,7 @@ def prepare(spec: RunSpec, cache: Path, progress: Progress) -> Prepared:
     version = DataVersion.read(Path(spec.data_folder))
     usable = recipe.usable(version, spec.columns)
     labels = recipe.labels(version, spec.columns)
-    parts = split_rows(version, spec.split, spec.columns.get("label", ""), usable)
+    parts = split_rows(version, spec.split, recipe.stratified_by(spec.columns), usable)
     tokenizer = padding_tokenizer(spec.model_path)
     features = _features(spec, version, tokenizer, labels, usable, cache, progress)
     lengths = _lengths(features)
@@ -75,6 +75,12 @@ def prepare(spec: RunSpec, cache: Path, progress: Progress) -> Prepared:
         places = np.searchsorted(known, parts[name])
         splits[name] = Split(features.select(places).remove_columns(ROW_ID), lengths[places], known[places])
     return Prepared(version, labels, tokenizer, splits)
+
+
+def targets_of(features: Any) -> np.ndarray:
+    """The labels of features as an array: whole numbers as int64, others as float32."""
+    targets = np.asarray(features["labels"])
+    return targets.astype(np.int64 if targets.dtype.kind in "iu" else np.float32)
 
 
 def padding_tokenizer(path: str) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +19,12 @@ from backend.training.causes import explain
 from backend.training.prepared import Prepared, pad_alike, prepare
 from backend.training.run_folder import RunFolder
 from backend.training.spec import TRAIN_ROWS_SCORED, Phase, RunSpec, RunState
-from backend.workspace import disk_error
+from backend.workspace import disk_error, write_json
 
 if TYPE_CHECKING:
-    from backend.training.loop import Loop
+    from backend.recipes.base import Report
     from backend.training.scoring import Scores
+    from backend.training.watch import Watch
 
 
 def train(run_dir: Path, launcher: str = "process") -> RunState:
@@ -53,47 +56,54 @@ def _train(folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder) -
     watched = prepared.splits["validation" if len(prepared.splits["validation"]) else "test"]
     label, guess = recipe.baseline(prepared.splits["train"].targets, watched.targets, prepared.labels)
     board.update(baseline_label=label, baseline=guess)
-    from transformers import set_seed
+    from transformers import DataCollatorWithPadding, set_seed
 
-    from backend.training.loop import Loop
+    from backend.training.watch import Watch
 
     # The new head's first weights come from the seed, too.
     set_seed(spec.arguments.seed)
     model = recipe.load_model(spec.model_path, prepared.labels, spec.arguments)
     pad_alike(model, prepared.tokenizer)
-    loop = Loop(spec, recipe, prepared, model, board, recorder)
-    loop.train()
-    if loop.last_scores is None or loop.state.global_step == 0:
+    watch = Watch(spec, recipe, prepared, board, recorder, DataCollatorWithPadding(prepared.tokenizer))
+    _loop(spec)(model, spec, prepared, watch)
+    if watch.last_scores is None or watch.step == 0:
         raise UserError("training.no_steps")
-    _finish(folder, spec, loop, prepared, began)
-    return RunState.STOPPED if loop.stopped else RunState.DONE
+    _finish(folder, model, watch, began)
+    return RunState.STOPPED if watch.stopped else RunState.DONE
 
 
-def _finish(folder: RunFolder, spec: RunSpec, loop: Loop, prepared: Prepared, began: float) -> None:
+def _loop(spec: RunSpec) -> Callable[[Any, RunSpec, Prepared, Watch], None]:
+    """The loop that the spec names."""
+    from backend.training import trainer_loop
+
+    return trainer_loop.train
+
+
+def _finish(folder: RunFolder, model: Any, watch: Watch, began: float) -> None:
     """Score what is kept and save it: the best state as model/, and after a stop the last one as model-last/."""
-    from backend.training.loop import keep_model
+    from backend.training.watch import keep_model
 
-    board, steps = loop.board, loop.state.global_step
+    board, steps, tokenizer = watch.board, watch.step, watch.prepared.tokenizer
     facts = {
-        "train_seconds": round(loop.train_seconds, 2),
+        "train_seconds": round(watch.train_seconds, 2),
         "steps": steps,
         "samples_per_second": board.status.samples_per_second,
-        "stopped": loop.stopped,
-        "train_rows": len(prepared.splits["train"]),
+        "stopped": watch.stopped,
+        "train_rows": len(watch.prepared.splits["train"]),
     }
-    if loop.stopped and loop.best_step != steps and loop.last_scores is not None:
-        report = _report(spec, loop, prepared, loop.last_scores, facts | {"best_step": steps}, began)
+    if watch.stopped and watch.best_step != steps and watch.last_scores is not None:
+        report = _report(model, watch, watch.last_scores, facts | {"best_step": steps}, began)
         board.update(phase=Phase.SAVING)
-        keep_model(loop.model, folder.model_last)
-        prepared.tokenizer.save_pretrained(folder.model_last)
+        keep_model(model, folder.model_last)
+        _keep_words(folder.model_last, tokenizer, report)
         folder.write_report(report, "report-last.json")
-    if loop.best_step != steps:
-        _load_weights(loop.model, folder.best)
-    assert loop.best_scores is not None
-    report = _report(spec, loop, prepared, loop.best_scores, facts | {"best_step": loop.best_step}, began)
+    if watch.best_step != steps:
+        _load_weights(model, folder.best)
+    assert watch.best_scores is not None
+    report = _report(model, watch, watch.best_scores, facts | {"best_step": watch.best_step}, began)
     board.update(phase=Phase.SAVING)
     try:
-        prepared.tokenizer.save_pretrained(folder.best)
+        _keep_words(folder.best, tokenizer, report)
         folder.best.rename(folder.model)
         shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
     except OSError as error:
@@ -101,22 +111,31 @@ def _finish(folder: RunFolder, spec: RunSpec, loop: Loop, prepared: Prepared, be
     folder.write_report(report)
 
 
-def _report(spec: RunSpec, loop: Loop, prepared: Prepared, watched: Scores, facts: dict[str, Any], began: float) -> Any:
+def _keep_words(model: Path, tokenizer: Any, report: Report) -> None:
+    """Put the tokenizer beside a saved model, and into its config what was settled on the validation split."""
+    tokenizer.save_pretrained(model)
+    if report.settled:
+        config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+        write_json(model / "config.json", config | dict(report.settled))
+
+
+def _report(model: Any, watch: Watch, watched: Scores, facts: dict[str, Any], began: float) -> Report:
     """Score the splits with the state in memory; the watched split has been scored in the loop."""
     from backend.training.report import build_report
 
-    loop.board.update(phase=Phase.EVALUATING)
-    train = prepared.splits["train"].first(TRAIN_ROWS_SCORED, spec.arguments.seed)
-    scored = {"train": (train, loop.score("train", TRAIN_ROWS_SCORED))}
+    watch.board.update(phase=Phase.EVALUATING)
+    splits = watch.prepared.splits
+    train = splits["train"].first(TRAIN_ROWS_SCORED, watch.spec.arguments.seed)
+    scored = {"train": (train, watch.score(model, "train", TRAIN_ROWS_SCORED))}
     for name in ("validation", "test"):
-        if len(prepared.splits[name]):
-            scored[name] = (prepared.splits[name], watched if name == loop.watched else loop.score(name))
+        if len(splits[name]):
+            scored[name] = (splits[name], watched if name == watch.watched else watch.score(model, name))
     facts = facts | {
         "train_rows_scored": len(train),
         "total_seconds": round(time.time() - began, 2),
-        "peak_memory_mib": round(loop.board.peak_memory_mib, 1),
+        "peak_memory_mib": round(watch.board.peak_memory_mib, 1),
     }
-    return build_report(loop.recipe, prepared, spec.columns["text"], scored, facts)
+    return build_report(watch.recipe, watch.prepared, watch.spec, scored, facts)
 
 
 def _load_weights(model: Any, folder: Path) -> None:

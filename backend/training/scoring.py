@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from backend.training.prepared import targets_of
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """logits: (rows, labels) float32; targets: (rows,) int64; in the features' order. loss: mean over rows, nats."""
+    """logits: (rows, labels) float32; targets: as Split.targets; in the features' order. loss: mean over rows, nats."""
 
     logits: np.ndarray
     targets: np.ndarray
@@ -25,7 +27,7 @@ def score(
     """Run the model over every row. after_batch is told how many rows are done. The model's mode is put back."""
     order = np.argsort(-lengths, kind="stable")
     logits: np.ndarray | None = None
-    targets = np.asarray(features["labels"], dtype=np.int64)
+    targets = targets_of(features)
     total_loss = 0.0
     was_training = model.training
     model.eval()

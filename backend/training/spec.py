@@ -7,12 +7,14 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from backend.data.split import SplitPlan
-from backend.recipes.base import Preset, TrainArguments
+from backend.recipes.base import Preset, Recipe, TrainArguments
 
 SPEC_VERSION = 1
 TRAIN_ROWS_SCORED = 2000
 """Of a large training split the report scores this many rows."""
-Launcher = Literal["thread", "process"]
+Launcher = Literal["thread", "process", "accelerate"]
+Loop = Literal["trainer", "native", "head"]
+"""What trains: transformers.Trainer, our own loop on Accelerate, or a linear head on features computed once."""
 
 
 class RunState(StrEnum):
@@ -56,18 +58,31 @@ class RunSpec:
     split: SplitPlan = SplitPlan()
     preset: Preset = "balanced"
     arguments: TrainArguments = TrainArguments()
-    launcher: Literal["auto", "thread", "process"] = "auto"
+    launcher: Literal["auto", "thread", "process", "accelerate"] = "auto"
+    loop: Loop = "trainer"
+    processes: int = 1
+    """How many processes the accelerate launcher starts."""
+    new_model: dict[str, Any] = field(default_factory=dict)
+    """Not empty: train a model with random weights, shaped as model_ref's configuration with these changes."""
+    tokenizer_ref: str = ""
+    """Whose tokenizer; empty: the model's own."""
     # Filled in by submit:
     run_id: str = ""
     model_path: str = ""
     """Local folder of the base model."""
     model_title: str = ""
+    tokenizer_path: str = ""
+    """Local folder of the tokenizer; empty: model_path."""
     data_folder: str = ""
     data_title: str = ""
     device: str = "cpu"
     created: str = ""
     """ISO 8601, UTC."""
     spec_version: int = SPEC_VERSION
+
+    def best_metric(self, recipe: Recipe) -> str:
+        """The metric that chooses the best state: the recipe's, unless the arguments name another."""
+        return recipe.best_metric
 
     def to_json(self) -> dict[str, Any]:
         """What spec.json keeps."""

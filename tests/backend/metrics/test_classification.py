@@ -11,9 +11,17 @@ TRUE = np.array([0, 0, 0, 1])
 GUESSED = np.array([0, 0, 1, 1])
 
 
-def test_accuracy_and_macro_f1() -> None:
+def test_scores_are_averaged_over_labels_and_over_rows() -> None:
     # F1 of label 0 is 0.8 (precision 1, recall 2/3), of label 1 it is 2/3 (precision 1/2, recall 1).
-    assert classification_scores(GUESSED, TRUE) == pytest.approx({"accuracy": 0.75, "f1_macro": (0.8 + 2 / 3) / 2})
+    assert classification_scores(GUESSED, TRUE) == pytest.approx(
+        {
+            "accuracy": 0.75,
+            "f1_macro": (0.8 + 2 / 3) / 2,
+            "f1_micro": 0.75,
+            "precision_macro": 0.75,
+            "recall_macro": (2 / 3 + 1) / 2,
+        }
+    )
 
 
 def test_a_label_never_seen_counts_as_zero_in_its_own_row_only() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.recipes import all_recipes
 from backend.recipes.base import TrainArguments
 from backend.training.forecast import forecast
 from backend.training.run import train
@@ -52,7 +53,8 @@ def test_the_loss_falls_and_each_point_says_how_it_goes(folder: RunFolder) -> No
 def test_the_validation_split_is_scored_before_the_first_step_and_then_as_often_as_asked(folder: RunFolder) -> None:
     scored = [point for point in folder.points() if "eval_loss" in point.values]
     assert [point.step for point in scored] == [0, 24, 48, 72]
-    assert set(scored[0].values) == {"eval_loss", "eval_accuracy", "eval_f1_macro"}
+    names = all_recipes()["single-label-classification"].metric_names
+    assert set(scored[0].values) == {"eval_loss", *(f"eval_{name}" for name in names)}
 
 
 def test_the_report_scores_each_split_beside_the_majority_label(folder: RunFolder) -> None:

@@ -1,0 +1,51 @@
+"""The model a run starts from: the base with a head for the answers wanted, and what the arguments change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from backend.recipes.base import TrainArguments
+
+ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+
+# What models call their dropout rates.
+_DROPOUTS = (
+    "hidden_dropout_prob attention_probs_dropout_prob classifier_dropout dropout attention_dropout activation_dropout "
+    "seq_classif_dropout embd_pdrop resid_pdrop attn_pdrop summary_first_dropout embedding_dropout mlp_dropout "
+    "hidden_dropout classifier_dropout_prob pooler_dropout"
+).split()
+
+
+def sequence_model(path: str, labels: Sequence[str], problem: ProblemType, arguments: TrainArguments) -> Any:
+    """A PreTrainedModel for sequence classification, fp32 on the CPU. labels: in id order; none: one score."""
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    names = list(labels) or ["score"]
+    config.id2label = dict(enumerate(names))
+    config.label2id = {label: index for index, label in enumerate(names)}
+    config.problem_type = problem
+    if arguments.dropout is not None:
+        set_dropout(config, arguments.dropout)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        path, config=config, dtype=torch.float32, ignore_mismatched_sizes=True, local_files_only=True
+    )
+    if arguments.freeze_embeddings:
+        freeze_embeddings(model)
+    return model
+
+
+def set_dropout(config: Any, rate: float) -> None:
+    """Set every dropout rate that a model's configuration has."""
+    for name in _DROPOUTS:
+        if isinstance(getattr(config, name, None), (int, float)):
+            setattr(config, name, rate)
+
+
+def freeze_embeddings(model: Any) -> None:
+    """Exclude token embeddings, and position embeddings where they stand with them, from training."""
+    embeddings = getattr(model.base_model, "embeddings", None) or model.get_input_embeddings()
+    for parameter in embeddings.parameters():
+        parameter.requires_grad = False

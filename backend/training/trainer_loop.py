@@ -1,0 +1,98 @@
+"""The training loop on transformers.Trainer, with our batches, scoring and record. Imported only where a run trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from backend.training.prepared import Prepared
+from backend.training.sampler import LengthGroupedBatches
+from backend.training.spec import RunSpec
+from backend.training.watch import Watch
+
+
+def train(model: Any, spec: RunSpec, prepared: Prepared, watch: Watch) -> None:
+    """Train the model in place until its last step or a stop; what is scored, kept and told goes through the watch."""
+    _Loop(model, spec, prepared, watch).train()
+
+
+class _Loop(Trainer):
+    def __init__(self, model: Any, spec: RunSpec, prepared: Prepared, watch: Watch) -> None:
+        self.seed, self.watch = spec.arguments.seed, watch
+        self.rows = prepared.splits["train"]
+        super().__init__(
+            model=model,
+            args=training_arguments(spec, watch.board.folder.path),
+            train_dataset=self.rows.features,
+            eval_dataset=prepared.splits[watch.watched].features,
+            data_collator=watch.pad,
+            callbacks=[_Follower(self, watch)],
+        )
+        self.remove_callback(PrinterCallback)
+
+    def get_train_dataloader(self) -> Any:
+        """Batches of like length; their order depends on seed and epoch alone."""
+        batches = LengthGroupedBatches(self.rows.lengths.tolist(), self.args.per_device_train_batch_size, self.seed)
+        loader = torch.utils.data.DataLoader(self.rows.features, batch_sampler=batches, collate_fn=self.data_collator)
+        return self.accelerator.prepare(loader)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Called by Trainer after it has logged the step."""
+        # Else Trainer would score again at the end of the epoch.
+        self.control.should_evaluate = False
+        return self.watch.evaluate(self.model)
+
+
+class _Follower(TrainerCallback):
+    """Tells the watch of Trainer's steps, and Trainer of what the watch decides."""
+
+    def __init__(self, loop: _Loop, watch: Watch) -> None:
+        self.loop, self.watch = loop, watch
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.watch.begin(self.loop.model, state.max_steps)
+        state.logging_steps = self.watch.log_every
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.watch.after_step(state.global_step, state.epoch)
+        control.should_evaluate = self.watch.due
+        if self.watch.stopped:
+            control.should_training_stop = control.should_log = True
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if logs and "loss" in logs:
+            norm = logs.get("grad_norm")
+            self.watch.log(float(logs["loss"]), float(logs["learning_rate"]), None if norm is None else float(norm))
+
+
+def training_arguments(spec: RunSpec, folder: Path) -> TrainingArguments:
+    """The spec in transformers' words; what is scored, kept and shown is ours."""
+    chosen = spec.arguments
+    arguments = TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        learning_rate=chosen.learning_rate,
+        num_train_epochs=chosen.num_train_epochs,
+        per_device_train_batch_size=chosen.per_device_train_batch_size,
+        gradient_accumulation_steps=chosen.gradient_accumulation_steps,
+        weight_decay=chosen.weight_decay,
+        warmup_steps=chosen.warmup_ratio,
+        lr_scheduler_type=chosen.lr_scheduler_type,
+        max_grad_norm=chosen.max_grad_norm,
+        seed=chosen.seed,
+        optim="adamw_torch_fused",
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        eval_strategy="no",
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=spec.device == "cuda",
+        use_cpu=spec.device == "cpu",
+    )
+    # With several GPUs Trainer would cut our batches into pieces for all of them.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
