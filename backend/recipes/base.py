@@ -152,8 +152,13 @@ class Recipe(ABC):
         """The arguments a preset stands for, for this model, size of data and device."""
 
     @abstractmethod
-    def load_model(self, path: str, labels: Sequence[str], arguments: TrainArguments) -> Any:
-        """The PreTrainedModel to train, fp32 on the CPU, head made anew where the saved one does not fit the labels."""
+    def load_model(
+        self, path: str, labels: Sequence[str], arguments: TrainArguments, new_model: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The PreTrainedModel to train, fp32 on the CPU, head made anew where the saved one does not fit the labels.
+
+        new_model: not empty: random weights, in the shape of the configuration at path with these changes.
+        """
 
     @abstractmethod
     def encode(self, tokenizer: Any, rows: Any, columns: Mapping[str, str], max_length: int | None) -> Any:

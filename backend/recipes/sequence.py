@@ -70,8 +70,10 @@ class SequenceRecipe(Recipe):
     def preset(self, preset: Preset, facts: ModelFacts, train_rows: int, device: str) -> TrainArguments:
         return presets.classification(preset, facts, train_rows, device)
 
-    def load_model(self, path: str, labels: Sequence[str], arguments: TrainArguments) -> Any:
-        return sequence_model(path, labels, self.problem, arguments)
+    def load_model(
+        self, path: str, labels: Sequence[str], arguments: TrainArguments, new_model: Mapping[str, Any] | None = None
+    ) -> Any:
+        return sequence_model(path, labels, self.problem, arguments, new_model)
 
     def encode(self, tokenizer: Any, rows: Any, columns: Mapping[str, str], max_length: int | None) -> Any:
         texts = [[str(text) for text in rows[columns[role]]] for role in self.text_roles]

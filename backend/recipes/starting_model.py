@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from backend.recipes.base import TrainArguments
@@ -17,8 +17,17 @@ _DROPOUTS = (
 ).split()
 
 
-def sequence_model(path: str, labels: Sequence[str], problem: ProblemType, arguments: TrainArguments) -> Any:
-    """A PreTrainedModel for sequence classification, fp32 on the CPU. labels: in id order; none: one score."""
+def sequence_model(
+    path: str,
+    labels: Sequence[str],
+    problem: ProblemType,
+    arguments: TrainArguments,
+    new_model: Mapping[str, Any] | None = None,
+) -> Any:
+    """A PreTrainedModel for sequence classification, fp32 on the CPU. labels: in id order; none: one score.
+
+    new_model: not empty: random weights, in the shape of the configuration at path with these changes.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
@@ -29,9 +38,13 @@ def sequence_model(path: str, labels: Sequence[str], problem: ProblemType, argum
     config.problem_type = problem
     if arguments.dropout is not None:
         set_dropout(config, arguments.dropout)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        path, config=config, dtype=torch.float32, ignore_mismatched_sizes=True, local_files_only=True
-    )
+    if new_model:
+        config.update(dict(new_model))
+        model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    else:
+        model = AutoModelForSequenceClassification.from_pretrained(
+            path, config=config, dtype=torch.float32, ignore_mismatched_sizes=True, local_files_only=True
+        )
     if arguments.freeze_embeddings:
         freeze_embeddings(model)
     return model

@@ -8,7 +8,7 @@ import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from backend.data.split import split_rows
 from backend.errors import UserError
@@ -62,7 +62,7 @@ def forecast(settings: Settings, shelf: ModelShelf, workspace: Workspace, draft:
     spec = replace(
         draft, model_path=str(facts.path), data_folder=str(version.folder), device=device_name(settings), run_id=""
     )
-    parts = split_rows(version, draft.split, draft.columns["label"], recipe.usable(version, draft.columns))
+    parts = split_rows(version, draft.split, recipe.stratified_by(draft.columns), recipe.usable(version, draft.columns))
     key = _measurement_key(spec)
     with _lock:
         turn = _under_way.setdefault(key, threading.Lock())
@@ -192,15 +192,9 @@ def _interpolated(measured: list[tuple[int, float]], lengths: np.ndarray) -> np.
 
 
 def _baseline(spec: RunSpec, version: DataVersion, parts: dict[str, np.ndarray]) -> tuple[str, float]:
-    import numpy as np
-
-    from backend.recipes.columns import label_texts, read_column
-
     recipe = all_recipes()[spec.recipe]
     labels = recipe.labels(version, spec.columns)
-    ids: dict[str, Any] = {label: index for index, label in enumerate(labels)}
-    values = label_texts(read_column(version, spec.columns["label"]).to_pylist())
-    targets = np.asarray([ids.get(value, -1) for value in values])
+    targets = recipe.targets(version, spec.columns, labels)
     held = parts["test"] if len(parts["test"]) else parts["validation"]
     label, scores = recipe.baseline(targets[parts["train"]], targets[held], labels)
     return label, scores[recipe.best_metric]

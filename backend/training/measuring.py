@@ -75,14 +75,14 @@ def _measure(spec: RunSpec) -> Measurement:
     usable = np.flatnonzero(recipe.usable(version, spec.columns))
     chosen = np.sort(np.random.default_rng(spec.arguments.seed).permutation(usable)[:SAMPLE_ROWS])
     rows = version.load().select(chosen)
-    tokenizer = padding_tokenizer(spec.model_path)
+    tokenizer = padding_tokenizer(spec.tokenizer_path or spec.model_path)
     began = time.perf_counter()
     encoded = recipe.encode(tokenizer, rows, spec.columns, None)["input_ids"]
     tokenizing = time.perf_counter() - began
     lengths = np.asarray([len(ids) for ids in encoded])
     began = time.perf_counter()
     labels = recipe.labels(version, spec.columns)
-    model = recipe.load_model(spec.model_path, labels, spec.arguments).to(spec.device)
+    model = recipe.load_model(spec.model_path, labels, spec.arguments, spec.new_model).to(spec.device)
     pad_alike(model, tokenizer)
     loading = time.perf_counter() - began
     steps = _Steps(model, spec, len(labels))

@@ -66,7 +66,7 @@ def prepare(spec: RunSpec, cache: Path, progress: Progress) -> Prepared:
     usable = recipe.usable(version, spec.columns)
     labels = recipe.labels(version, spec.columns)
     parts = split_rows(version, spec.split, recipe.stratified_by(spec.columns), usable)
-    tokenizer = padding_tokenizer(spec.model_path)
+    tokenizer = padding_tokenizer(spec.tokenizer_path or spec.model_path)
     features = _features(spec, version, tokenizer, labels, usable, cache, progress)
     lengths = _lengths(features)
     known = np.asarray(features[ROW_ID], dtype=np.int64)

@@ -62,7 +62,7 @@ def _train(folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder) -
 
     # The new head's first weights come from the seed, too.
     set_seed(spec.arguments.seed)
-    model = recipe.load_model(spec.model_path, prepared.labels, spec.arguments)
+    model = recipe.load_model(spec.model_path, prepared.labels, spec.arguments, spec.new_model)
     pad_alike(model, prepared.tokenizer)
     watch = Watch(spec, recipe, prepared, board, recorder, DataCollatorWithPadding(prepared.tokenizer))
     _loop(spec)(model, spec, prepared, watch)

@@ -76,8 +76,7 @@ class Filled:
     def split_counts(self) -> dict[str, int]:
         """Rows of train, validation and test."""
         version = self.version()
-        # The recipe's last role is what it learns to say: each split gets its share of every answer.
-        answer = self.columns[self.recipe.roles[-1].name]
+        answer = self.recipe.stratified_by(self.columns)
         return split_counts(version, self.plan(), answer, self.recipe.usable(version, self.columns))
 
     def arguments_now(self) -> dict[str, Any]:
