@@ -162,7 +162,7 @@ class Recipe(ABC):
 
     @abstractmethod
     def encode(self, tokenizer: Any, rows: Any, columns: Mapping[str, str], max_length: int | None) -> Any:
-        """The tokens of rows (column name to list of values): a BatchEncoding of lists, cut where max_length is given."""
+        """The tokens of rows (column name to list of values): a BatchEncoding of lists, cut at max_length."""
 
     @abstractmethod
     def preprocess(
