@@ -7,7 +7,8 @@ import gradio as gr
 from backend.errors import UserError
 from backend.models import ModelFacts
 from backend.tasks import all_tasks
-from backend.texts import catalogue
+from backend.texts import LOCALES, catalogue
+from backend.training.spec import RunSpec
 from ui.text import say
 from ui.visitor import Services, locale_of
 
@@ -29,13 +30,25 @@ def model_choices(services: Services, request: gr.Request | None, task: str | No
 
 def model_title(facts: ModelFacts, locale: str) -> str:
     """A model's name, with where it is from when that is not plain."""
-    if facts.source == "run":
-        return say("pickers.run", locale, title=facts.title)
-    if facts.source == "starter":
-        # Its title says so in English: "multilingual-e5-small (starter, Q4_0)".
-        name, _, weights = facts.title.rstrip(")").partition(" (starter")
-        return say("pickers.starter", locale, title=name, weights=weights.replace(", ", say("pickers.join", locale)))
-    return facts.title
+    return _titled(facts.source, facts.title, locale)
+
+
+def model_of_run(spec: RunSpec, locale: str) -> str:
+    """The model that a run began with, as the page calls it."""
+    return _titled(spec.model_ref.partition(":")[0], spec.model_title or spec.model_ref, locale)
+
+
+def data_of_run(spec: RunSpec, locale: str) -> str:
+    """The data set of a run as the page calls it: samples have a name in each language."""
+    kind, _, name = spec.data_ref.partition(":")
+    key = f"data.sample.{name}"
+    return say(key, locale) if kind == "sample" and key in catalogue("en") else spec.data_title or spec.data_ref
+
+
+def ref_of(services: Services, request: gr.Request | None, text: str) -> str:
+    """The ref of the model whose title, in any language, is `text`; `text` itself where there is none: it was typed."""
+    listed = fitting_models(services, request)
+    return {model_title(facts, locale): facts.ref for locale in LOCALES for facts in listed}.get(text, text)
 
 
 def tokenizer_choices(services: Services, request: gr.Request | None) -> Choices:
@@ -55,6 +68,16 @@ def data_choices(services: Services, request: gr.Request | None) -> Choices:
         (say("pickers.data", locale, title=title_of(version, locale), rows=f"{version.rows:,}"), version.ref)
         for version in list_data(services.workspace(request))
     ]
+
+
+def _titled(source: str, title: str, locale: str) -> str:
+    if source == "run":
+        return say("pickers.run", locale, title=title)
+    if source == "starter":
+        # Its title says so in English: "multilingual-e5-small (starter, Q4_0)".
+        name, _, weights = title.rstrip(")").partition(" (starter")
+        return say("pickers.starter", locale, title=name, weights=weights.replace(", ", say("pickers.join", locale)))
+    return title
 
 
 def facts_line(facts: ModelFacts, locale: str) -> str:

@@ -18,7 +18,9 @@ from backend.training.spec import RunState
 from backend.workspace import Workspace
 from tests.ui.run_folders import write_run
 from ui import metrics_tab
+from ui.finetune import live, report
 from ui.metrics import overview
+from ui.text import say
 from ui.visitor import Services
 
 NOTHING: Any = None
@@ -143,6 +145,23 @@ def test_the_table_and_charts_speak_chinese(runs: metrics_tab.Runs, workspace: W
     three(workspace)
     page = overview.table(rows(runs, workspace), ["a"], "accuracy", "zh-CN")
     assert "最佳准确率" in page and "已完成" in page
+
+
+def test_the_sample_and_the_starter_of_a_run_have_the_names_of_the_visitor_s_language(
+    runs: metrics_tab.Runs, workspace: Workspace
+) -> None:
+    folder = write_run(workspace, "a")
+    run = rows(runs, workspace)[0].run
+    assert run.spec
+    title, model = say("data.sample.reviews_en", "zh-CN"), "all-MiniLM-L6-v2（入门模型）"
+    shown = [
+        overview.table(rows(runs, workspace), ["a"], "accuracy", "zh-CN"),
+        live.head("a", run.spec, run.status, "zh-CN"),
+        report.settings(run.spec, folder.report(), "zh-CN"),
+    ]
+    assert all(title in page and model in page for page in shown)
+    assert overview.flattened(run.spec, "zh-CN")["数据"] == title
+    assert [row.name for row in overview.wanted(rows(runs, workspace), title, "")] == ["a"]
 
 
 def test_deleting_takes_the_folder_away(runs: metrics_tab.Runs, workspace: Workspace) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from backend.errors import UserError
 from backend.recipes.base import Report
 from backend.training.spec import MetricPoint, Phase, RunSpec, RunState, RunStatus
-from ui import phrases
+from ui import phrases, pickers
 from ui.errors import error_card
 from ui.text import say
 
@@ -34,8 +34,8 @@ def line(points: Sequence[MetricPoint], name: str) -> Line:
 def head(run_id: str, spec: RunSpec, status: RunStatus, locale: str) -> str:
     """Title, chip, and what is trained on what."""
     parts = {
-        "model": spec.model_title or spec.model_ref,
-        "data": spec.data_title or spec.data_ref,
+        "model": pickers.model_of_run(spec, locale),
+        "data": pickers.data_of_run(spec, locale),
         "preset": phrases.phrase("preset", spec.preset, locale),
     }
     under = say("finetune.head", locale, **parts)

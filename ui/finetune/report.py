@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.recipes.base import Report, TrainArguments
 from backend.training.spec import RunSpec, RunState, RunStatus
-from ui import phrases
+from ui import phrases, pickers
 from ui.finetune.live import compared
 from ui.text import say
 
@@ -120,8 +120,8 @@ def settings(spec: RunSpec, report: Report | None, locale: str) -> str:
     """Everything that decided the run, and the numbers around it."""
     arguments = asdict(spec.arguments)
     pairs: list[tuple[str, Any]] = [
-        (say("finetune.model", locale), spec.model_title or spec.model_ref),
-        (say("finetune.data", locale), f"{spec.data_title or spec.data_ref} (v{spec.data_version})"),
+        (say("finetune.model", locale), pickers.model_of_run(spec, locale)),
+        (say("finetune.data", locale), f"{pickers.data_of_run(spec, locale)} (v{spec.data_version})"),
         *((say(f"recipes.role.{role}", locale), column) for role, column in spec.columns.items()),
         (say("finetune.split.seed", locale), spec.split.seed),
         (say("finetune.split.train_rows", locale), spec.split.train_rows or say("finetune.all", locale)),

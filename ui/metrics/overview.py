@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backend.metrics.record import read_points
 from backend.recipes import all_recipes
+from backend.texts import LOCALES
 from backend.training.queue import RunSummary
 from backend.training.run_folder import RunFolder
 from backend.training.spec import MetricPoint, RunSpec, RunState
@@ -18,6 +19,7 @@ from backend.workspace import Workspace
 from ui import phrases
 from ui.finetune.live import EVAL, line
 from ui.finetune.report import plain
+from ui.pickers import data_of_run, model_of_run
 from ui.text import say
 
 LOSS = "loss"
@@ -86,12 +88,13 @@ def toggled(slots: Sequence[str], run_id: str) -> list[str] | None:
 
 
 def wanted(rows: Sequence[Row], search: str, state: str) -> list[Row]:
-    """Rows whose name, data or model has the words of `search`, in a state ("" for all)."""
+    """Rows whose name, data or model, in any language, has the words of `search`, in a state ("" for all)."""
     words = search.casefold().split()
     kept = []
     for row in rows:
         spec = row.run.spec
-        text = " ".join([row.name, row.run.run_id, *((spec.model_title, spec.data_title) if spec else ())]).casefold()
+        titles = [title(spec, locale) for title in (model_of_run, data_of_run) for locale in LOCALES] if spec else []
+        text = " ".join([row.name, row.run.run_id, *titles]).casefold()
         if all(word in text for word in words) and state in ("", row.run.status.state):
             kept.append(row)
     return kept
@@ -157,6 +160,7 @@ def flattened(spec: RunSpec, locale: str) -> dict[str, str]:
     data = asdict(spec)
     arguments, split, columns = data.pop("arguments"), data.pop("split"), data.pop("columns")
     data["preset"] = phrases.phrase("preset", spec.preset, locale)
+    data["data_title"], data["model_title"] = data_of_run(spec, locale), model_of_run(spec, locale)
     data["launcher"] = say(f"finetune.launcher.{spec.launcher}", locale)
     told = {name: value for name, value in data.items() if name not in UNTOLD}
     flat = {say(f"metrics.spec.{name}", locale): plain(value, locale) for name, value in told.items()}
@@ -205,8 +209,8 @@ def _row(row: Row, slots: Sequence[str], metric: str, best: float | None, top: b
         ("state", phrases.chip(status.state, locale)),
         ("progress", f"<div>{phrases.bar(share, row.name)}<span>{share:.0%}</span></div>"),
         ("number best", f"<b>{score}</b>" if top else score),
-        ("data", html.escape(run.spec.data_title)),
-        ("model", html.escape(run.spec.model_title)),
+        ("data", html.escape(data_of_run(run.spec, locale))),
+        ("model", html.escape(model_of_run(run.spec, locale))),
         ("number time", took),
         ("delete", "" if status.state.lives else delete),
     ]
