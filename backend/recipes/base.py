@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Preset = Literal["quick", "balanced", "thorough"]
 PRESETS: tuple[Preset, ...] = ("quick", "balanced", "thorough")
+SCHEDULERS = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "polynomial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +30,63 @@ class ColumnRole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainArguments:
-    """The arguments every recipe has, by their names in TrainingArguments. Texts `finetune.{name}` and `.help`."""
+    """The arguments every recipe has, by their names in TrainingArguments and peft.LoraConfig.
+
+    Texts `arguments.{name}` and `.help`.
+    """
 
     learning_rate: float = param(5e-5, minimum=1e-8, maximum=0.1)
     num_train_epochs: float = param(3.0, minimum=0.01, maximum=1000)
+    max_steps: int = param(0, minimum=0, maximum=10_000_000)
+    """Optimizer steps; 0: as many as num_train_epochs says."""
     per_device_train_batch_size: int = param(16, minimum=1, maximum=1024)
     per_device_eval_batch_size: int = param(64, minimum=1, maximum=1024)
     gradient_accumulation_steps: int = param(1, minimum=1, maximum=1024)
     weight_decay: float = param(0.01, minimum=0, maximum=1)
+    """Not on biases and normalization layers."""
+    adam_beta1: float = param(0.9, minimum=0, maximum=0.9999)
+    adam_beta2: float = param(0.999, minimum=0, maximum=0.999999)
+    adam_epsilon: float = param(1e-8, minimum=1e-12, maximum=0.1)
     warmup_ratio: float = param(0.06, minimum=0, maximum=0.9)
-    lr_scheduler_type: str = param("linear", choices=("linear", "cosine", "constant"))
+    lr_scheduler_type: str = param("linear", choices=SCHEDULERS)
     max_length: int = param(128, minimum=8, maximum=8192)
     max_grad_norm: float = param(1.0, minimum=0, maximum=100)
+    """Longer gradients are shortened to this; 0: never."""
+    label_smoothing_factor: float = param(0.0, minimum=0, maximum=0.9)
+    class_weights: str = param("none", choices=("none", "balanced"))
+    """balanced: each label's rows weigh rows / (labels * rows of that label) in the loss."""
+    precision: str = param("fp32", choices=("fp32", "bf16", "fp16"))
+    """What forward and backward compute in; the weights stay fp32."""
+    gradient_checkpointing: bool = param(False)
+    freeze_base: bool = param(False)
+    """Only the head learns."""
     freeze_embeddings: bool = param(False)
     dropout: float | None = param(None, minimum=0, maximum=0.9, optional=True)
     """None: what the model's configuration says."""
+    lora_rank: int = param(0, minimum=0, maximum=1024)
+    """r of peft.LoraConfig; 0: no LoRA."""
+    lora_alpha: int = param(16, minimum=1, maximum=4096)
+    lora_dropout: float = param(0.0, minimum=0, maximum=0.9)
+    lora_targets: str = param("")
+    """Names of modules, between commas, or "all-linear"; "": those that peft knows for this kind of model."""
     evaluations: int = param(8, minimum=1, maximum=200)
-    """How many times in the run the validation split is scored and a checkpoint kept."""
+    """How many times in the run the validation split is scored and, if it is the best, its state kept."""
+    eval_steps: int = param(0, minimum=0, maximum=10_000_000)
+    """Optimizer steps between scorings; 0: as `evaluations` says."""
+    early_stopping_patience: int = param(0, minimum=0, maximum=1000)
+    """Scorings in a row without a better one after which the run ends; 0: never."""
+    metric_for_best_model: str = param("")
+    """One of the recipe's metrics, or loss; "": the recipe's best_metric."""
+    save_steps: int = param(0, minimum=0, maximum=10_000_000)
+    """Optimizer steps between checkpoints that stay in the run's folder; 0: only the best state is kept."""
+    save_total_limit: int = param(2, minimum=1, maximum=1000)
+    """How many of those checkpoints stay, the newest ones."""
+    logging_steps: int = param(0, minimum=0, maximum=10_000)
+    """Optimizer steps between points of the training curves; 0: about a hundred points, at least every ten steps."""
     seed: int = param(42, minimum=0, maximum=2**31 - 1)
 
     def __post_init__(self) -> None:
-        check_params(self, "finetune")
+        check_params(self, "arguments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +158,10 @@ class Recipe(ABC):
     def text_roles(self) -> tuple[str, ...]:
         """Names of the roles that the model reads: one text, or two."""
         return tuple(role.name for role in self.roles[:-1])
+
+    def fit(self, version: DataVersion) -> float:
+        """How well these data suit the recipe, 0 to 1, told from columns and values: which recipe to suggest."""
+        return 0.0
 
     @abstractmethod
     def guess_columns(self, version: DataVersion) -> dict[str, str]:

@@ -143,8 +143,8 @@ def refusal(error: UserError, locale: str) -> str:
 def _in_words(error: UserError, locale: str) -> UserError:
     """The error with a setting named as the form names it, and an emptied box called empty."""
     values = dict(error.values)
-    if f"finetune.{values.get('name')}" in catalogue("en"):
-        values["name"] = say(f"finetune.{values['name']}", locale)
+    if f"arguments.{values.get('name')}" in catalogue("en"):
+        values["name"] = say(f"arguments.{values['name']}", locale)
     if "value" in values and values["value"] is None:
         values["value"] = say("finetune.nothing", locale)
     return UserError(error.key, **values)

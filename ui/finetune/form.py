@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, fields
-from typing import Any, cast, get_args, get_type_hints
+from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
 from backend.data.split import SplitPlan
 from backend.recipes import all_recipes
-from backend.recipes.base import PRESETS, TrainArguments
-from backend.training.spec import RunSpec
+from backend.recipes.base import PRESETS
+from ui.finetune import settings
 from ui.finetune.filled import ARGUMENT, COLUMN, SPLIT
 from ui.text import i18n
-
-# How the settings are grouped, in the order in which a learner asks.
-GROUPS = {
-    "learning": ("num_train_epochs", "learning_rate", "lr_scheduler_type", "warmup_ratio", "weight_decay"),
-    "batches": (
-        "per_device_train_batch_size",
-        "gradient_accumulation_steps",
-        "per_device_eval_batch_size",
-        "max_length",
-    ),
-    "model": ("freeze_embeddings", "dropout", "max_grad_norm"),
-    "checks": ("evaluations", "seed"),
-}
-LAUNCHERS = get_args(get_type_hints(RunSpec)["launcher"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +75,7 @@ def build() -> Form:
                 name = gr.Textbox(**_words("finetune.name"), max_lines=1, max_length=80)
                 with gr.Column(elem_classes="folds"):
                     split_fold, split = _split()
-                    settings_fold, arguments, launcher = _settings()
+                    settings_fold, arguments, launcher = settings.build()
                     with gr.Accordion(i18n("finetune.steps"), open=False, elem_classes="fold"):
                         gr.Markdown(i18n("finetune.steps.text"))
             with gr.Column(scale=4, min_width=300, elem_classes="card forecast-card"):
@@ -165,36 +151,6 @@ def _split() -> tuple[gr.Accordion, dict[str, Any]]:
         "seed": seed, "train_rows": rows,
     }  # fmt: skip
     return fold, widgets
-
-
-def _settings() -> tuple[gr.Accordion, dict[str, Any], gr.Dropdown]:
-    by_name = {field.name: field for field in fields(TrainArguments)}
-    grouped = {name for names in GROUPS.values() for name in names}
-    groups = GROUPS | {"checks": (*GROUPS["checks"], *(name for name in by_name if name not in grouped))}
-    arguments: dict[str, Any] = {}
-    with gr.Accordion(i18n("finetune.settings"), open=False, elem_classes="fold") as fold:
-        for group, names in groups.items():
-            gr.HTML(i18n(f"finetune.group.{group}"), elem_classes="caption", apply_default_css=False)
-            with gr.Row(equal_height=False, elem_classes="settings-row"):
-                for name in names:
-                    arguments[name] = _argument(by_name[name])
-        launcher = gr.Dropdown(
-            [(i18n(f"finetune.launcher.{one}"), one) for one in LAUNCHERS], value="auto", interactive=True,
-            **_words("finetune.launcher"),
-        )  # fmt: skip
-    return fold, arguments, launcher
-
-
-def _argument(field: Field[Any]) -> gr.components.FormComponent:
-    """The widget of one training argument, by its default's type and its choices. The dataclass does the checking."""
-    texts, value = _words(f"finetune.{field.name}"), cast(Any, field.default)
-    if isinstance(field.default, bool):
-        return gr.Checkbox(value, interactive=True, min_width=180, **texts)
-    if field.metadata["choices"]:
-        choices: Any = [(i18n(f"finetune.{field.name}.{choice}"), choice) for choice in field.metadata["choices"]]
-        return gr.Dropdown(choices, value=value, interactive=True, min_width=180, **texts)
-    whole = isinstance(field.default, int)
-    return gr.Number(value, precision=0 if whole else None, interactive=True, min_width=180, **texts)
 
 
 def _check(name: str, value: bool) -> gr.Checkbox:

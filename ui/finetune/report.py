@@ -125,7 +125,7 @@ def settings(spec: RunSpec, report: Report | None, locale: str) -> str:
         *((say(f"recipes.role.{role}", locale), column) for role, column in spec.columns.items()),
         (say("finetune.split.seed", locale), spec.split.seed),
         (say("finetune.split.train_rows", locale), spec.split.train_rows or say("finetune.all", locale)),
-        *((say(f"finetune.{field.name}", locale), arguments[field.name]) for field in fields(TrainArguments)),
+        *((say(f"arguments.{field.name}", locale), arguments[field.name]) for field in fields(TrainArguments)),
         (say("finetune.device", locale), spec.device),
         (say("finetune.created", locale), spec.created),
     ]

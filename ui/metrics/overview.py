@@ -165,7 +165,7 @@ def flattened(spec: RunSpec, locale: str) -> dict[str, str]:
     told = {name: value for name, value in data.items() if name not in UNTOLD}
     flat = {say(f"metrics.spec.{name}", locale): plain(value, locale) for name, value in told.items()}
     flat |= {say(f"recipes.role.{name}", locale): plain(value, locale) for name, value in columns.items()}
-    flat |= {say(f"finetune.{name}", locale): plain(value, locale) for name, value in arguments.items()}
+    flat |= {say(f"arguments.{name}", locale): plain(value, locale) for name, value in arguments.items()}
     return flat | {say(f"finetune.split.{name}", locale): plain(value, locale) for name, value in split.items()}
 
 

@@ -1,0 +1,73 @@
+"""The settings of a run: every training argument, grouped, with what it means and its name in code."""
+
+from __future__ import annotations
+
+from dataclasses import Field, fields
+from typing import Any, cast
+
+import gradio as gr
+
+from backend.recipes import all_recipes
+from backend.recipes.base import TrainArguments
+from ui.text import i18n
+
+# In the order in which a learner asks.
+GROUPS = {
+    "learning": (
+        "learning_rate", "num_train_epochs", "max_steps", "lr_scheduler_type", "warmup_ratio",
+        "label_smoothing_factor", "class_weights",
+    ),
+    "batches": (
+        "per_device_train_batch_size", "gradient_accumulation_steps", "per_device_eval_batch_size", "max_length",
+    ),
+    "optimizer": ("weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm"),
+    "model": ("freeze_embeddings", "freeze_base", "dropout", "precision", "gradient_checkpointing"),
+    "lora": ("lora_rank", "lora_alpha", "lora_dropout", "lora_targets"),
+    "checks": ("evaluations", "eval_steps", "metric_for_best_model", "early_stopping_patience", "logging_steps"),
+    "saving": ("save_steps", "save_total_limit", "seed"),
+}  # fmt: skip
+LAUNCHERS = ("auto", "thread", "process")
+
+
+def build() -> tuple[gr.Accordion, dict[str, Any], gr.Dropdown]:
+    """The fold, its widgets by argument name, and where to train."""
+    by_name = {field.name: field for field in fields(TrainArguments)}
+    grouped = {name for names in GROUPS.values() for name in names}
+    groups = GROUPS | {"saving": (*GROUPS["saving"], *(name for name in by_name if name not in grouped))}
+    arguments: dict[str, Any] = {}
+    with gr.Accordion(i18n("finetune.settings"), open=False, elem_classes="fold") as fold:
+        for group, names in groups.items():
+            gr.HTML(i18n(f"arguments.group.{group}"), elem_classes="caption", apply_default_css=False)
+            with gr.Row(equal_height=False, elem_classes="settings-row"):
+                for name in names:
+                    arguments[name] = _argument(by_name[name])
+        launcher = gr.Dropdown(
+            [(i18n(f"finetune.launcher.{one}"), one) for one in LAUNCHERS], value="auto", interactive=True,
+            label=i18n("finetune.launcher"), info=i18n("finetune.launcher.help"),
+        )  # fmt: skip
+    return fold, arguments, launcher
+
+
+def _argument(field: Field[Any]) -> gr.components.FormComponent:
+    """The widget of one training argument, by its default's type and its choices. The dataclass does the checking."""
+    key, value = f"arguments.{field.name}", cast(Any, field.default)
+    texts: dict[str, Any] = {"label": i18n(key), "info": i18n(f"{key}.help"), "interactive": True, "min_width": 180}
+    if isinstance(value, bool):
+        return gr.Checkbox(value, **texts)
+    if field.name == "metric_for_best_model":
+        return gr.Dropdown(_metrics(), value=value, **texts)
+    if field.metadata["choices"]:
+        choices: Any = [(i18n(f"{key}.{choice}"), choice) for choice in field.metadata["choices"]]
+        return gr.Dropdown(choices, value=value, **texts)
+    if isinstance(value, str):
+        return gr.Textbox(value, max_lines=1, **texts)
+    return gr.Number(value, precision=0 if isinstance(value, int) else None, **texts)
+
+
+def _metrics() -> list[Any]:
+    """Every recipe's metrics; one that the chosen recipe lacks is refused by name before Start."""
+    names = dict.fromkeys(name for recipe in all_recipes().values() for name in recipe.metric_names)
+    return [
+        (i18n("arguments.metric_for_best_model.usual"), ""),
+        *((i18n(f"phrases.metric.{name}"), name) for name in (*names, "loss")),
+    ]
