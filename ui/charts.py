@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ui import scales
+from ui.scales import Scale
 from ui.text import say
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ LINE = "#DAE0E5"
 POINTS = 1000
 FONT = "IBM Plex Sans, Noto Sans SC, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif"
 HEIGHT, HEIGHT_OVERLAY = 340, 345
+_TICKS = {"share": ".0%", "correlation": ".2~f", "error": None}
+_HOVERS = {"share": "%{y:.1%}", "correlation": "%{y:.3f}", "error": "%{y:.4~g}"}
+# Up to so many labels a cell holds its number; up to so many the matrix fits into the page, above it is scrolled.
+CONFUSION_NUMBERS, CONFUSION_FITTING = 12, 20
 MARGIN_TOP, MARGIN_BOTTOM, MARGIN_RIGHT = 8, 46, 12
 
 
@@ -89,14 +95,20 @@ def score_chart(
     baseline: float | None = None,
     baseline_label: str = "",
     total_steps: int = 0,
+    kind: Scale = "share",
 ) -> go.Figure:
-    """Scores of a run at each check (name to steps and parts of 1), the simplest guess's score as a dashed line."""
+    """Scores of a run at each check (name to steps and values), the simplest guess's score as a dashed line.
+
+    kind: what the values of all of them are.
+    """
     curves = [Curve(name, *line, slot=slot, markers=True) for slot, (name, line) in enumerate(scores.items())]
-    figure = _lines(curves, locale, total_steps=total_steps, share=True, floor=baseline)
+    figure = _lines(curves, locale, total_steps=total_steps, kind=kind, floor=baseline)
     if baseline is not None:
         figure.add_hline(y=baseline, line={"color": MUTED, "width": 1.5, "dash": "dash"})
+        score = f"{baseline:.0%}" if kind == "share" else scales.number(kind, baseline)
+        key = "charts.baseline" if baseline_label else "charts.baseline_unnamed"
         figure.add_annotation(
-            text=say("charts.baseline", locale, label=_short(baseline_label, 24), score=f"{baseline:.0%}"),
+            text=say(key, locale, label=_short(baseline_label, 24), score=score),
             x=1, xref="paper", xanchor="right", y=baseline, yanchor="bottom", showarrow=False,
         )  # fmt: skip
     return figure
@@ -108,20 +120,23 @@ def rate_chart(rate: tuple[Sequence[float], Sequence[float]], locale: str, total
     return figure.update_yaxes(tickformat=".1~e")
 
 
-def overlay(curves: Sequence[Curve], locale: str, share: bool = False) -> go.Figure:
-    """Curves of several runs in one plot, each with its name at its end. share: values are parts of 1."""
-    return _lines(curves, locale, share=share, height=HEIGHT_OVERLAY)
+def overlay(curves: Sequence[Curve], locale: str, kind: Scale = "error") -> go.Figure:
+    """Curves of several runs in one plot, each with its name at its end. kind: what their values are."""
+    return _lines(curves, locale, kind=kind, height=HEIGHT_OVERLAY)
 
 
 def confusion_chart(labels: Sequence[str], counts: Sequence[Sequence[int]], locale: str) -> go.Figure:
-    """counts (true label, answer) as a heat map, tinted by the share of the true label's rows: rare labels show too."""
+    """counts (true label, answer) as a heat map, tinted by the share of the true label's rows: rare labels show too.
+
+    Many labels make a figure of a fixed width, larger than the page: it stands in a box that scrolls.
+    """
     import plotly.graph_objects as go
 
     shares = [[cell / max(1, sum(row)) for cell in row] for row in counts]
     names = [_short(label, 16) for label in labels]
     # Two labels may shorten to the same name; an axis of categories would then fold them into one.
-    ticks = list(range(len(names)))
-    small = len(labels) > 12
+    ticks, count = list(range(len(names))), len(labels)
+    small, large = count > CONFUSION_NUMBERS, count > CONFUSION_FITTING
     hover = say("charts.confusion_hover", locale, true="%{customdata[0]}", answer="%{customdata[1]}", count="%{text}")
     figure = go.Figure(
         go.Heatmap(
@@ -129,29 +144,58 @@ def confusion_chart(labels: Sequence[str], counts: Sequence[Sequence[int]], loca
             customdata=[[[true, answer] for answer in labels] for true in labels],
             texttemplate="" if small else "%{text}", hovertemplate=hover + "<extra></extra>",
             colorscale=[[0, "rgba(27,134,140,0.06)"], [1, "rgba(27,134,140,0.55)"]], zmin=0, zmax=1,
-            showscale=False, xgap=3, ygap=3,
+            showscale=False, xgap=1 if large else 3, ygap=1 if large else 3,
         )
     )  # fmt: skip
-    figure.update_layout(**_layout(height=max(230, 52 + (22 if small else 34) * len(labels)), right=MARGIN_RIGHT))
+    height = 110 + 17 * count if large else max(230, 52 + (22 if small else 34) * count)
+    figure.update_layout(**_layout(height=height, right=MARGIN_RIGHT))
     figure.update_layout(hovermode="closest", margin={"l": 12, "t": 12, "b": 12})
+    if large:
+        figure.update_layout(width=150 + 17 * count, autosize=False)
     axis = {
         "tickvals": ticks,
         "ticktext": names,
+        "tickfont": {"size": 11 if large else 13},
         "ticks": "",
         "showgrid": False,
         "automargin": True,
         "ticklabelstandoff": 6,
         "fixedrange": True,
     }
-    figure.update_xaxes(**axis, side="top", tickangle=-40 if len(labels) > 5 else 0)
+    figure.update_xaxes(**axis, side="top", tickangle=-90 if large else -40 if count > 5 else 0)
     return figure.update_yaxes(**axis, autorange="reversed")
+
+
+def scatter_chart(pairs: Sequence[Sequence[float]], locale: str) -> go.Figure:
+    """A point for each row, (true score, answer), and the line on which every answer would be right."""
+    import plotly.graph_objects as go
+
+    values = [value for pair in pairs for value in pair if math.isfinite(value)]
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    edge = (high - low or 1.0) * 0.05
+    ends = [low - edge, high + edge]
+    hover = say("charts.scatter_hover", locale, true="%{x:.3~g}", answer="%{y:.3~g}")
+    figure = go.Figure(
+        go.Scatter(
+            x=[pair[0] for pair in pairs], y=[pair[1] for pair in pairs], mode="markers",
+            marker={"size": 7, "color": COLOURS[0], "opacity": 0.55 if len(pairs) < 400 else 0.3},
+            hovertemplate=hover + "<extra></extra>",
+        )
+    )  # fmt: skip
+    line = {"color": MUTED, "width": 1.5, "dash": "dash"}
+    figure.add_shape(type="line", x0=ends[0], y0=ends[0], x1=ends[1], y1=ends[1], line=line)
+    figure.update_layout(**_layout(height=400, right=MARGIN_RIGHT))
+    figure.update_layout(hovermode="closest", margin={"l": 58})
+    titles = {"title_standoff": 8, "title_font_size": 13, "range": ends, "fixedrange": True}
+    figure.update_xaxes(title_text=say("charts.true_score", locale), **titles)
+    return figure.update_yaxes(title_text=say("charts.given_score", locale), **titles)
 
 
 def _lines(
     curves: Sequence[Curve],
     locale: str,
     total_steps: int = 0,
-    share: bool = False,
+    kind: Scale = "error",
     floor: float | None = None,
     height: int = HEIGHT,
 ) -> go.Figure:
@@ -169,30 +213,31 @@ def _lines(
             line={"color": colour, "width": 1 if curve.faint else 2.5, "dash": DASHES[curve.slot % len(DASHES)]},
             marker={"size": 7, "color": colour, "symbol": MARKERS[curve.slot % len(MARKERS)]},
             cliponaxis=False, hoverinfo="skip" if curve.faint else None,
-            hovertemplate=None if curve.faint else "%{y:.1%}" if share else "%{y:.4~g}",
+            hovertemplate=None if curve.faint else _HOVERS[kind],
         )  # fmt: skip
     named = [curve for curve in curves if curve.name and len(curve.steps)]
-    limits = _limits(curves, share, floor)
+    limits = _limits(curves, kind, floor)
     last = max([total_steps, *(curve.steps[-1] for curve in curves if len(curve.steps))], default=1) or 1
     right = max([MARGIN_RIGHT, *(22 + 7 * _width(_short(c.name)) for c in named if c.steps[-1] > 0.8 * last)])
     figure.update_layout(**_layout(height=height, right=right))
     figure.update_xaxes(
         title_text=say("charts.step", locale), title_standoff=8, title_font_size=13, range=[0, last], showgrid=False
     )
-    figure.update_yaxes(range=limits, tickformat=".0%" if share else None)
+    figure.update_yaxes(range=limits, tickformat=_TICKS[kind])
     _names_at_ends(figure, named, limits, height, last)
     return figure
 
 
-def _limits(curves: Sequence[Curve], share: bool, floor: float | None) -> list[float]:
-    """Where the y axis begins and ends: tens of percent for scores, from zero for losses."""
+def _limits(curves: Sequence[Curve], kind: Scale, floor: float | None) -> list[float]:
+    """Where the y axis begins and ends: tenths for scores, from zero for losses."""
     values = [value for curve in curves for value in curve.values if math.isfinite(value)]
-    if share:
-        values += [] if floor is None else [floor]
-        if not values:
-            return [0.0, 1.0]
-        return [max(0.0, math.floor(min(values) * 10 - 0.2) / 10), min(1.0, math.ceil(max(values) * 10 + 0.2) / 10)]
-    return [0.0, max(values, default=1.0) * 1.08 or 1.0]
+    values += [] if floor is None else [floor]
+    if kind == "error":
+        return [0.0, max(values, default=1.0) * 1.08 or 1.0]
+    if not values:
+        return [0.0, 1.0]
+    least = 0.0 if kind == "share" else -1.0
+    return [max(least, math.floor(min(values) * 10 - 0.2) / 10), min(1.0, math.ceil(max(values) * 10 + 0.2) / 10)]
 
 
 def _names_at_ends(

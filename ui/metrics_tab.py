@@ -16,6 +16,7 @@ from ui import charts, phrases
 from ui.errors import shown
 from ui.finetune.live import EVAL
 from ui.metrics import overview
+from ui.scales import scale
 from ui.text import i18n, say
 from ui.visitor import PageState, Services, locale_of
 
@@ -129,7 +130,7 @@ class Runs:
             tab.table: overview.table(overview.wanted(rows, search, state), slots, metric, locale),
             tab.curves: gr.Row(visible=bool(scores or losses)),
             tab.score_title: _caption(unseen[:1].upper() + unseen[1:]),
-            tab.score: charts.overlay(scores, locale, share=metric != overview.LOSS),
+            tab.score: charts.overlay(scores, locale, kind=scale(metric)),
             tab.loss_title: _caption(say("metrics.training_loss", locale)),
             tab.loss: charts.overlay(losses, locale),
             tab.differences: overview.differences(rows, slots, locale),

@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 
 from backend.texts import catalogue
+from ui import scales
 from ui.text import say
 
 GLYPHS = {"queued": "○", "running": "●", "done": "✓", "stopped": "✓", "failed": "✕", "interrupted": "■"}
@@ -74,8 +75,8 @@ def percent(share: float) -> str:
 
 
 def score(name: str, value: float) -> str:
-    """A metric's value: percent for parts of 1, else four digits."""
-    return f"{value:.3f}" if name == "loss" or not 0 <= value <= 1 else percent(value)
+    """A metric's value: percent for shares, 0.87 for correlations, three digits for errors and the loss."""
+    return scales.written(name, value)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = (), kind: str = "") -> str:

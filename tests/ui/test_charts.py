@@ -36,7 +36,7 @@ def test_smoothing_begins_at_the_first_value_and_follows_slowly() -> None:
 
 def test_names_of_lines_that_end_together_are_moved_apart() -> None:
     curves = [charts.Curve(name, [0, 1], [0.5, 0.8 + slot / 1000], slot) for slot, name in enumerate(("a", "b", "c"))]
-    figure = charts.overlay(curves, "en", share=True)
+    figure = charts.overlay(curves, "en", kind="share")
     low, high = figure.layout.yaxis.range
     scale = (charts.HEIGHT_OVERLAY - charts.MARGIN_TOP - charts.MARGIN_BOTTOM) / (high - low)
     places = sorted(note.y * scale + note.yshift for note in figure.layout.annotations)
@@ -85,3 +85,25 @@ def test_a_name_far_from_the_others_stays_at_the_end_of_its_line() -> None:
     shifts = {note.x: note.yshift for note in figure.layout.annotations}
     assert shifts[200] == 0
     assert sorted((shifts[1], shifts[2])) == [0, 16]
+
+
+def test_correlations_may_lie_below_zero_and_are_no_percentages() -> None:
+    figure = charts.score_chart({"pearson": ([0, 1], [-0.12, 0.85])}, "en", baseline=0.0, kind="correlation")
+    assert figure.layout.yaxis.range[0] <= -0.12 and figure.layout.yaxis.range[1] <= 1
+    assert "%" not in figure.layout.yaxis.tickformat
+    assert any(note.text == "baseline: 0.00" for note in figure.layout.annotations)
+
+
+def test_predicted_against_true_has_the_line_of_right_answers() -> None:
+    figure = charts.scatter_chart([(0.0, 0.4), (5.0, 4.1)], "en")
+    line = figure.layout.shapes[0]
+    assert (line.x0, line.x1) == (line.y0, line.y1) and line.x0 < 0 and line.x1 > 5
+    assert list(figure.data[0].x) == [0.0, 5.0] and list(figure.data[0].y) == [0.4, 4.1]
+
+
+def test_a_confusion_of_a_hundred_labels_keeps_room_for_each() -> None:
+    labels = [f"intent {number}" for number in range(100)]
+    counts = [[int(row == column) for column in range(100)] for row in range(100)]
+    figure = charts.confusion_chart(labels, counts, "en")
+    assert figure.layout.width > 1500 and figure.layout.height > 1500
+    assert figure.data[0].texttemplate == ""
