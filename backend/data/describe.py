@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,14 +25,6 @@ UNKNOWN_LIMIT = 0.05
 _TOP = 12
 _FEW = 12
 """A column with up to this many different values is shown by its values, not by a histogram."""
-_LABEL_NAMES = {
-    *"label labels class category topic target sentiment stars rating emotion intent quality tag".split(),
-    *"类别 标签 分类 情感 类目 主题".split(),
-}
-_TEXT_NAMES = {
-    *"text sentence headline title review comment content body question message tweet dialogue".split(),
-    *"文本 标题 内容 正文 评论 句子".split(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +90,7 @@ def describe(version: DataVersion) -> Description:
 
 @lru_cache(maxsize=32)
 def _describe(folder: Path, written: int) -> Description:
-    """The time of writing tells a data set from a later one in a folder of the same name."""
+    """The time of writing tells a data set from a later one, where somebody deleted its folder by hand."""
     version = DataVersion.read(folder)
     # DuckDB takes half a second a question on ten thousand columns, so it gets those that are described.
     table = mapped(version).select(range(1 + min(len(version.columns), COLUMN_LIMIT)))
@@ -116,8 +108,7 @@ def _describe(folder: Path, written: int) -> Description:
         columns,
         len(version.columns),
         int(duplicates),
-        _guess_text(columns),
-        _guess_label(columns, version),
+        *_guess(replace(version, columns=version.columns[:COLUMN_LIMIT])),
     )
 
 
@@ -142,13 +133,6 @@ def filled(version: DataVersion, *columns: str) -> np.ndarray:
     for column in columns:
         whole &= pc.is_valid(table.column(_index(version, column) + 1)).to_numpy()
     return whole
-
-
-def token_lengths(version: DataVersion, column: str, tokenizer: Any, sample: int = 500) -> np.ndarray:
-    """Tokens of `sample` texts (special tokens counted), int64 (texts,): every n-th row, so always the same ones."""
-    import numpy as np
-
-    return np.array([len(ids) for ids in _encoded(version, column, tokenizer, sample)], np.int64)
 
 
 def unknown_share(version: DataVersion, column: str, tokenizer: Any, sample: int = 500) -> float:
@@ -257,27 +241,13 @@ def _histogram(database: duckdb.DuckDBPyConnection, alias: str, value: str, low:
     return tuple(counts)
 
 
-def _guess_text(columns: Sequence[ColumnSummary]) -> str:
-    texts = [column for column in columns if column.kind == "text" and column.distinct]
-    named = [column for column in texts if column.name.strip().lower() in _TEXT_NAMES]
-    best = max(named or texts, key=lambda column: (not column.few, column.median or 0), default=None)
-    return best.name if best else ""
+def _guess(version: DataVersion) -> tuple[str, str]:
+    """(text, label): the columns a recipe would take."""
+    from backend.recipes.columns import guess_label, guess_text
 
-
-def _guess_label(columns: Sequence[ColumnSummary], version: DataVersion) -> str:
-    """The column a person would train on: named so, else the last with few values that is not the split."""
-    fitting = [
-        column
-        for column in columns
-        if column.few and column.distinct > 1 and column.name not in (version.given_split_column, _guess_text(columns))
-    ]
-    named = [column for column in fitting if column.name.strip().lower() in _LABEL_NAMES]
-    if named:
-        return named[0].name
-    # A mark that stands in some rows only is hardly what all rows are sorted by.
-    filled = [column for column in fitting if column.empty <= version.rows / 2]
-    if filled:
-        return filled[-1].name
-    # Named so, with one value only, which is to be told of, or with hundreds.
-    repeating = [column for column in columns if column.distinct and 2 * column.distinct <= version.rows]
-    return next((column.name for column in repeating if column.name.strip().lower() in _LABEL_NAMES), "")
+    label = guess_label(version)
+    text = guess_text(version, taken=(label,))
+    if not text and (column := version.column(label)) and column.kind == "text":
+        # One column of text only: it is the text, and there is nothing to learn from it yet.
+        return label, ""
+    return text, label

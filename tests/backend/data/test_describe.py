@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from backend.data import describe, library
 from backend.data.version import DataVersion
+from backend.recipes import all_recipes
 from backend.settings import Settings
 from backend.workspace import Workspace
 
@@ -53,6 +55,14 @@ def test_a_mark_in_a_few_rows_is_not_taken_for_the_label(make) -> None:  # type:
     assert (found.text_column, found.label_column) == ("d", "b")
 
 
+def test_the_columns_guessed_are_those_a_recipe_would_take(make) -> None:  # type: ignore[no-untyped-def]
+    lines = "".join(f"say {i} words,{i % 3},a remark of many words about row number {i}\n" for i in range(40))
+    version = make("utterance,intent,remark\n" + lines)
+    found = describe.describe(version)
+    taken = all_recipes()["single-label-classification"].guess_columns(version)
+    assert {"text": found.text_column, "label": found.label_column} == taken == {"text": "utterance", "label": "intent"}
+
+
 def test_empty_cells_and_repeated_rows_are_counted(make) -> None:  # type: ignore[no-untyped-def]
     found = describe.describe(make("text,label\na,x\na,x\nb,\na,x\n"))
     label = found.column("label")
@@ -72,10 +82,10 @@ def test_a_table_of_ten_thousand_columns_is_described_by_its_first(make) -> None
     assert (len(found.columns), found.all_columns) == (describe.COLUMN_LIMIT, 10_000)
 
 
-def test_a_new_data_set_in_the_folder_of_an_old_one_is_described_anew(make, workspace: Workspace) -> None:  # type: ignore[no-untyped-def]
+def test_a_new_data_set_in_the_folder_of_one_deleted_by_hand_is_described_anew(make) -> None:  # type: ignore[no-untyped-def]
     first = make("text,label\na,x\n")
     describe.describe(first)
-    library.remove(workspace, first.ref)
+    shutil.rmtree(first.folder.parent)
     second = make("text,label\na,x\nb,y\n")
     assert second.folder == first.folder
     assert describe.describe(second).rows == 2
@@ -89,9 +99,8 @@ def test_unknown_tokens_and_lengths_are_counted_without_the_special_ones(make, t
     version = make(f"text,label\n{known},x\n{known} ☃☃☃,y\n")
     facts = describe.token_facts(version, "text", tokenizer)
     assert facts.unknown_share == describe.unknown_share(version, "text", tokenizer) == pytest.approx(1 / 3)
-    lengths = describe.token_lengths(version, "text", tokenizer)
-    assert lengths[1] == lengths[0] + 1
-    assert (facts.texts, facts.maximum) == (2, lengths[1])
+    # [CLS] and [SEP] stand around the word.
+    assert (facts.texts, facts.median, facts.maximum) == (2, 4, 4)
 
 
 def test_texts_are_sampled_evenly_and_always_the_same(make) -> None:  # type: ignore[no-untyped-def]
