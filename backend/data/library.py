@@ -138,13 +138,17 @@ def mend_text(workspace: Workspace, ref: str, progress: Progress | None = None) 
 
 
 def remove(workspace: Workspace, ref: str) -> None:
-    """Delete a data set of the visitor's own, all versions. Samples stay. Raises UserError."""
+    """Delete a data set of the visitor's own, all versions. Samples stay. Raises UserError.
+
+    Its empty folder stays: the name is not given again, so that no run, waiting or old, finds other rows behind it.
+    """
     kind, _, name = ref.partition(":")
     if kind != "mine":
         raise UserError("data.sample_stays")
     folder = workspace.folder("datasets", name)
     try:
-        shutil.rmtree(folder)
+        for version in [entry for entry in folder.iterdir() if entry.is_dir()]:
+            shutil.rmtree(version)
     except FileNotFoundError:
         return
     except OSError as error:

@@ -162,6 +162,19 @@ def test_a_removed_data_set_is_gone_and_a_sample_stays(
         library.remove(workspace, "sample:reviews_en")
 
 
+def test_the_name_of_a_removed_data_set_is_not_given_again(
+    workspace: Workspace, settings: Settings, tmp_path: Path
+) -> None:
+    path = file(tmp_path, "a.csv")
+    first = library.add_files(workspace, settings, [path])
+    library.remove(workspace, first.ref)
+    second = library.add_files(workspace, settings, [path])
+    assert second.ref == "mine:a-2" and second.title == "a"
+    with pytest.raises(UserError) as error:
+        library.open_data(workspace, first.ref)
+    assert error.value.key == "data.missing"
+
+
 def test_a_half_written_version_is_passed_over(workspace: Workspace, settings: Settings, tmp_path: Path) -> None:
     made = library.add_files(workspace, settings, [file(tmp_path, "a.csv")])
     broken = made.folder.parent / "v2"
