@@ -25,14 +25,16 @@ class Workspace:
 
     root: Path
     public: bool = False
+    shared: Path | None = None
+    """Where lies what all visitors read and none changes; None: under root."""
 
     @classmethod
     def open(cls, settings: Settings, identity: str = "") -> Workspace:
         """The workspace of a visitor. identity: an OAuth user or the browser's secret; only public mode looks at it."""
-        root = settings.workspace
+        shared = root = settings.workspace.absolute()
         if settings.public:
             root = root / "visitors" / hashlib.sha256(identity.encode()).hexdigest()[:32]
-        return cls(root.absolute(), settings.public)
+        return cls(root, settings.public, shared)
 
     @property
     def name(self) -> str:
@@ -40,10 +42,14 @@ class Workspace:
         return self.root.name
 
     def folder(self, kind: str, name: str) -> Path:
-        """The folder of one thing: kind is runs, datasets, uploads or models. Raises UserError for a bad name."""
+        """The folder of one thing: kind is runs, datasets, uploads or models. Raises UserError for a bad name.
+
+        The kind samples is the same for all visitors.
+        """
         if not _NAME.fullmatch(name):
             raise UserError("workspace.bad_name", name=name[:80])
-        return self.root / kind / name
+        root = self.shared if kind == "samples" and self.shared else self.root
+        return root / kind / name
 
     def names(self, kind: str) -> list[str]:
         """What is there of a kind, the last one changed first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,13 @@ def test_a_stranger_sees_and_opens_nothing_of_another_visitor(tmp_path: Path) ->
     assert all(version.ref.startswith("sample:") for version in library.list_data(theirs))
     with pytest.raises(UserError):
         library.open_data(theirs, made.ref)
+
+
+def test_all_visitors_read_the_same_sample(settings: Settings) -> None:
+    public = replace(settings, public=True)
+    mine, theirs = (library.open_data(Workspace.open(public, name), "sample:reviews_en") for name in ("me", "them"))
+    assert mine.folder == theirs.folder and mine.arrow.exists()
+    assert [path.name for path in settings.workspace.glob("visitors/*/samples")] == []
 
 
 def test_a_removed_data_set_is_gone_and_a_sample_stays(
