@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import fields
 from pathlib import Path
 
 import gradio as gr
 import pytest
+from gradio.state_holder import SessionState
 
 from backend.errors import UserError
 from backend.models import ModelShelf
@@ -16,7 +18,7 @@ from backend.tasks.base import Table
 from backend.texts_in_file import columns_of, texts_of
 from backend.training.queue import RunQueue
 from ui import playground_tab
-from ui.playground import asking, form, many
+from ui.playground import asking, form, many, parts
 from ui.visitor import Services, enter
 
 TASKS = sorted(all_tasks())
@@ -106,9 +108,43 @@ def test_a_second_question_of_a_page_stops_its_first() -> None:
     assert first.is_set() and not second.is_set() and not foreign.is_set()
 
 
-def test_the_downloaded_answers_open_as_utf8_and_hold_no_formulas() -> None:
-    data = many.write_csv(Table(("text", "label"), (("=1+1", "好"),))).read_bytes()
+def test_the_downloaded_answers_open_as_utf8_and_hold_no_formulas(tmp_path: Path) -> None:
+    data = many.write_csv(Table(("text", "label"), (("=1+1", "好"),)), tmp_path).read_bytes()
     assert data.startswith(b"\xef\xbb\xbf") and "'=1+1,好" in data.decode("utf-8-sig")
+
+
+def test_the_answers_can_be_downloaded_and_leave_nothing_in_the_temporary_folder(
+    settings: Settings, tiny_classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (temporary := tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    shelf = ModelShelf(settings)
+    task = all_tasks()["text-classification"]
+    with gr.Blocks() as page:
+        model, fold = gr.Dropdown([f"folder:{tiny_classifier}"], value=f"folder:{tiny_classifier}"), parts._many()
+        widgets = form.draw(task, {}, "en").by_name()
+        services = Services(settings, shelf, RunQueue(settings, shelf))
+        many.wire_form(fold, model, services, asking.Stops(), task, widgets)
+    (handler,) = page.fns.values()
+    given = [
+        {fold.texts: "a good film", model: model.value}.get(one, getattr(one, "value", None)) for one in handler.inputs
+    ]
+
+    enter("many", "en", "")
+
+    async def asked() -> str:
+        state, done, shown = SessionState(page), {"iterator": None, "is_generating": True}, ""
+        while done["is_generating"]:
+            done = await page.process_api(
+                handler, given, state, gr.Request(session_hash="many"), iterator=done["iterator"], session_hash="many"
+            )
+            download = done["data"][handler.outputs.index(fold.download)]
+            shown = ((download or {}).get("value") or {}).get("path", shown)
+        return shown
+
+    kept = Path(asyncio.run(asked()))
+    assert "a good film" in kept.read_text(encoding="utf-8-sig") and temporary not in kept.parents
+    assert list(temporary.iterdir()) == []
 
 
 def test_the_longest_text_column_of_a_file_is_guessed(tmp_path: Path) -> None:

@@ -74,22 +74,25 @@ def wire_form(
             many.stop: gr.Button(visible=False),
             many.waiting: "",
         }
-        try:
-            _, params = parse(task, given)
-            texts = _texts(given)
-            workspace, ref = services.workspace(request), chosen_ref(services, given["model"])
-            facts: ModelFacts = services.shelf.facts(workspace, ref)
-            for news in answering.ask_many(services.shelf, workspace, task, ref, texts, params, stop):
-                if isinstance(news, Reply):
-                    assert isinstance(news.answer, Table)
-                    table = answers.render(news.answer, locale) + answers.footing(news, locale)
-                    file = write_csv(news.answer)
-                    idle |= {many.table: table, many.download: gr.DownloadButton(value=str(file), visible=True)}
-                else:
-                    yield {many.waiting: answers.waiting(news, pickers.model_title(facts, locale), locale)}
-        except Exception as error:  # noqa: BLE001 - as above
-            idle[many.table] = error_card(named(error, task, locale) if isinstance(error, UserError) else error, locale)
-        yield idle
+        # Gradio copies what is yielded to its own folder, which it sweeps; this one goes with the handler.
+        with tempfile.TemporaryDirectory(prefix="answers-", ignore_cleanup_errors=True) as folder:
+            try:
+                _, params = parse(task, given)
+                texts = _texts(given)
+                workspace, ref = services.workspace(request), chosen_ref(services, given["model"])
+                facts: ModelFacts = services.shelf.facts(workspace, ref)
+                for news in answering.ask_many(services.shelf, workspace, task, ref, texts, params, stop):
+                    if isinstance(news, Reply):
+                        assert isinstance(news.answer, Table)
+                        table = answers.render(news.answer, locale) + answers.footing(news, locale)
+                        file = write_csv(news.answer, Path(folder))
+                        idle |= {many.table: table, many.download: gr.DownloadButton(value=str(file), visible=True)}
+                    else:
+                        yield {many.waiting: answers.waiting(news, pickers.model_title(facts, locale), locale)}
+            except Exception as error:  # noqa: BLE001 - as above
+                cause = named(error, task, locale) if isinstance(error, UserError) else error
+                idle[many.table] = error_card(cause, locale)
+            yield idle
 
     many.run.click(
         shown(run_many),
@@ -114,9 +117,8 @@ def _texts(given: Mapping[str, Any]) -> list[str]:
     return texts
 
 
-def write_csv(table: Table) -> Path:
-    """A CSV that spreadsheets open as UTF-8 (it begins with a BOM), in Gradio's temporary folder."""
-    folder = Path(tempfile.mkdtemp(prefix="answers-"))
+def write_csv(table: Table, folder: Path) -> Path:
+    """A CSV in a folder, which spreadsheets open as UTF-8 (it begins with a BOM)."""
     path = folder / "answers.csv"
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
