@@ -35,7 +35,7 @@ def build_page(settings: Settings) -> gr.Blocks:
         title="Transformers Workbench", fill_width=True, analytics_enabled=False, delete_cache=UPLOADS_SWEPT
     )
     with page:
-        header = gr.HTML(_header(settings, "en", ""), elem_id="header", padding=False)
+        header = gr.HTML(_header("en", ""), elem_id="header", padding=False)
         state = PageState(arrived=gr.State(""), pulse=gr.State(""))
         timer = gr.Timer(2, active=False)
         starters.build(state)
@@ -163,7 +163,7 @@ def _wire_visitor(
 
     def draw_header(request: gr.Request) -> str:
         locale = locale_of(request)
-        return _header(services.settings, locale, _status(services, request, locale))
+        return _header(locale, _status(services, request, locale))
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     page.load(shown(arrive), [language, secret], state.arrived, js="() => workbench.visitor()", **quiet)
@@ -195,7 +195,7 @@ def _open_run(wanted: dict[str, Any]) -> tuple[dict[str, Any], gr.Tabs]:
     return wanted, gr.Tabs(selected="finetune")
 
 
-def _header(settings: Settings, locale: str, status: str) -> str:
+def _header(locale: str, status: str) -> str:
     """Brand, status, tour, language and colour scheme. Plain buttons: what they do needs no server."""
     logo = (ASSETS / "logo.svg").read_text(encoding="utf-8")
     scheme = html.escape(say("shell.scheme", locale))
