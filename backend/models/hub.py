@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -149,8 +149,8 @@ class Hub:
     def fetch(self, model_id: str, names: Iterable[str], sizes: dict[str, int], progress: Progress | None) -> Path:
         """The snapshot folder with these files in it.
 
-        progress is called in this thread, with the bytes that have come. Raises UserError models.cut_download,
-        disk_full and those of `listing`.
+        progress is called in this thread, with the bytes that have come; whatever it raises ends the download, and is
+        raised here at once. Raises UserError models.cut_download, disk_full and those of `listing`.
         """
         wanted = list(names)
         here = self.snapshot(model_id)
@@ -158,11 +158,23 @@ class Hub:
         self._refuse_full_disk(model_id, total)
         count = _ByteCount()
         # In a thread of its own, so that the progress is told in the caller's: Gradio's knows its page by the thread.
-        with ThreadPoolExecutor(1, "hub-download") as pool:
-            folder = pool.submit(self._translated, model_id, lambda: self._snapshot_download(model_id, wanted, count))
+        folder: Future[Path] = Future()
+
+        def download() -> None:
+            try:
+                folder.set_result(self._translated(model_id, lambda: self._snapshot_download(model_id, wanted, count)))
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+                folder.set_exception(error)
+
+        # A daemon: one that is given up while it waits for the network must not hold up the end of the app.
+        threading.Thread(target=download, name="hub-download", daemon=True).start()
+        try:
             while wait([folder], _REPORT_SECONDS).not_done:
-                if progress and total:
+                if progress:
                     progress("download", min(count.done, total), total)
+        except BaseException:
+            count.given_up = True
+            raise
         return folder.result()
 
     def _snapshot_download(self, model_id: str, names: list[str], count: _ByteCount) -> Path:
@@ -223,11 +235,17 @@ class Hub:
         return UserError("models.no_answer", model=model_id, endpoint=self.endpoint)
 
 
+class _GivenUp(Exception):
+    """Raised in the threads of a download that nobody waits for."""
+
+
 class _ByteCount:
     """Adds up the bytes of a download, whose files come in several threads."""
 
     def __init__(self) -> None:
         self._bars: list[Any] = []
+        self.given_up = False
+        """Nobody waits for the files any more: the next bytes that come end the download."""
 
     @property
     def done(self) -> int:
@@ -238,7 +256,7 @@ class _ByteCount:
         """A tqdm that shows nothing and counts here."""
         from tqdm import tqdm  # type: ignore[import-untyped]
 
-        bars = self._bars
+        bars, whole = self._bars, self
 
         class Bar(tqdm):  # type: ignore[misc]
             def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -248,6 +266,8 @@ class _ByteCount:
                 super().__init__(*arguments, **options | {"disable": True})
 
             def update(self, n: float | None = 1) -> bool | None:
+                if whole.given_up:
+                    raise _GivenUp
                 self.come += n or 0
                 return None
 

@@ -78,6 +78,7 @@ def repositories(tiny_classifier: Path, scratch: Path) -> dict[str, Repository]:
         "acme/gated": Repository(tiny_classifier, "gated"),
         "acme/cut": Repository(tiny_classifier, "cut"),
         "acme/slow": Repository(shards, "hold"),
+        "acme/stuck": Repository(shards, "hold"),
         "acme/broken": Repository(tiny_classifier, "broken"),
         "acme/remote": Repository(remote),
     }
@@ -101,6 +102,9 @@ def visited(repositories: dict[str, Repository], tmp_path_factory: pytest.TempPa
         {"name": "remote", "call": "resolve", "ref": "hub:acme/remote"},
         {"name": "bound", "call": "resolve", "ref": "hub:acme/words", "settings": {"model_memory_mib": 0}},
         {"name": "slow", "call": "resolve", "ref": "hub:acme/slow", "heal": "acme/slow"},
+        {"name": "given up", "call": "resolve", "ref": "hub:acme/stuck", "give_up": True},
+        {"name": "heal stuck", "call": "heal", "ref": "acme/stuck"},
+        {"name": "taken up", "call": "resolve", "ref": "hub:acme/stuck"},
         {"name": "cut", "call": "resolve", "ref": "hub:acme/cut"},
         {"name": "listed after the cut", "call": "listed"},
         {"name": "heal", "call": "heal", "ref": "acme/cut"},
@@ -182,6 +186,12 @@ def test_progress_tells_the_bytes_while_they_come(visited: Visit) -> None:
     # The server holds the last shards back until some bytes were told.
     assert any(phase == "download" and 0 < done < total for phase, done, total in told)
     assert told == sorted(told, key=lambda one: one[1])
+
+
+def test_a_download_that_is_given_up_ends_at_once_and_can_be_taken_up_again(visited: Visit) -> None:
+    # The server holds the last shards back until the next step: whoever waited for them would wait for ever.
+    assert visited["given up"] == {"given_up": True}
+    assert visited["taken up"]["source"] == "cache" and "config.json" in visited["taken up"]["files"]
 
 
 def test_a_cut_download_says_so_and_leaves_nothing_to_use(visited: Visit) -> None:

@@ -24,6 +24,10 @@ def main(steps: list[dict[str, Any]]) -> None:
     print(json.dumps({step["name"]: outcome(step) for step in steps}))
 
 
+class GivenUp(Exception):
+    """What a step's progress raises to end a download."""
+
+
 def outcome(step: dict[str, Any]) -> dict[str, Any]:
     """What one step gave: facts, files and progress, or the error's key and values."""
     settings = Settings(workspace=Path(os.environ["VISIT_WORKSPACE"]), **step.get("settings", {}))
@@ -33,11 +37,15 @@ def outcome(step: dict[str, Any]) -> dict[str, Any]:
 
     def report(phase: str, done: int, total: int) -> None:
         progress.append((phase, done, total))
+        if step.get("give_up"):
+            raise GivenUp
         if step.get("heal") and 0 < done < total:
             _post(f"{shelf.hub.endpoint}/heal/{step['heal']}")
 
     try:
         return _called(step, shelf, workspace, report) | {"progress": progress}
+    except GivenUp:
+        return {"given_up": True}
     except UserError as error:
         return {"error": error.key, "values": error.to_json()["values"], "text": str(error)}
 
