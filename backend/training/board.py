@@ -52,11 +52,7 @@ class Board:
 
     def say(self, line: str) -> None:
         """A line of log.txt."""
-        try:
-            with self.folder.log.open("a", encoding="utf-8") as file:
-                file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
-        except OSError as error:
-            log.warning("run %s: log.txt: %s", self.folder.run_id, error)
+        self.folder.say(line)
 
     def end(self, state: RunState, error: UserError | None = None) -> None:
         """Write how the run ended and stop beating."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from backend.workspace import write_atomically, write_json
 
 RESERVE = ".reserve"
 RESERVE_BYTES = 32768
+logger = logging.getLogger(__name__)
 
 
 class RunFolder:
@@ -119,6 +122,14 @@ class RunFolder:
         from dataclasses import asdict
 
         write_json(self.path / name, asdict(report))
+
+    def say(self, line: str) -> None:
+        """A line of log.txt, with the time. On a full disk it is lost."""
+        try:
+            with self.log.open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        except OSError as error:
+            logger.warning("run %s: log.txt: %s", self.run_id, error)
 
     def log_tail(self, lines: int = 200) -> str:
         """The last lines of what the run printed."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from pathlib import Path
 
+from backend.data.library import list_data
 from backend.errors import UserError
 from backend.models import ModelShelf, device_name
 from backend.settings import Settings
 from backend.training.launchers import Launched, launch
 from backend.training.nursery import Nursery
 from backend.training.run_folder import RunFolder
-from backend.training.spec import Launcher, Phase, RunSpec, RunState
+from backend.training.spec import Launcher, Phase, RunSpec, RunState, RunStatus
 from backend.workspace import Workspace
 
 POLL_SECONDS = 0.5
@@ -22,6 +24,10 @@ MIRROR_SECONDS = 30.0
 THREAD_SECONDS = 60.0
 THREAD_MIB = 1200.0
 log = logging.getLogger(__name__)
+
+
+class _StopAsked(Exception):
+    """Somebody stopped the run before it was launched, or the app is ending."""
 
 
 class Supervisor:
@@ -35,6 +41,10 @@ class Supervisor:
         """Run to the end. Whatever goes wrong is in the run's status; nothing is raised."""
         try:
             self._run(workspace, folder)
+        except _StopAsked:
+            if not self.closed:
+                # started: 0, since it never trained.
+                self._end(folder, replace(folder.status(), state=RunState.STOPPED, started=0.0))
         except Exception as error:  # noqa: BLE001 - the thread that owns a run: every cause becomes its status
             if not self.closed:
                 self._fail(folder, error)
@@ -52,16 +62,26 @@ class Supervisor:
         spec = folder.spec()
         status = replace(folder.status(), state=RunState.RUNNING, phase=Phase.STARTING, started=time.time())
         folder.write_status(status)
-        facts = self.shelf.resolve(workspace, spec.model_ref)
+        if not (Path(spec.data_folder) / "data.arrow").exists():
+            titles = ", ".join(one.title for one in list_data(workspace))
+            raise UserError("data.missing", name=spec.data_title, titles=titles)
+        facts = self.shelf.resolve(workspace, spec.model_ref, _Told(self, folder))
         # Asking for the device may import torch: not while a person waits for Start.
         folder.write_spec(replace(spec, model_path=str(facts.path), device=device_name(self.settings)))
+        self.heed(folder)
         launched = launch(self._launcher(spec), folder.path, self.nursery)
         self._watch(launched, folder)
         if self.closed:
             return
-        self.mirror(folder)
         if folder.status().state.lives:
-            raise launched.cause()
+            self._fail(folder, launched.cause())
+        # After the last word: where the nursery was killed with the run, starting the copy starts another.
+        self.mirror(folder)
+
+    def heed(self, folder: RunFolder) -> None:
+        """Raise _StopAsked when the run is not to go on. Asked until it is launched; then it looks by itself."""
+        if self.closed or folder.stop_requested():
+            raise _StopAsked
 
     def _watch(self, launched: Launched, folder: RunFolder) -> None:
         mirrored = time.monotonic()
@@ -76,9 +96,11 @@ class Supervisor:
         else:
             log.exception("run %s", folder.run_id, exc_info=error)
             cause = UserError("training.unexpected", reason=repr(error))
-        status = replace(folder.status(), state=RunState.FAILED, error=cause.to_json(), ended=time.time())
+        self._end(folder, replace(folder.status(), state=RunState.FAILED, error=cause.to_json()))
+
+    def _end(self, folder: RunFolder, status: RunStatus) -> None:
         try:
-            folder.write_last_status(status)
+            folder.write_last_status(replace(status, ended=time.time(), seconds_left=None))
         except UserError:
             log.exception("run %s: its status cannot be written", folder.run_id)
 
@@ -94,3 +116,18 @@ class Supervisor:
             return "process"
         brief = forecast.seconds_high < THREAD_SECONDS and forecast.memory_mib < THREAD_MIB
         return "thread" if brief else "process"
+
+
+class _Told:
+    """Hears how the download of the base model goes: each tenth is a line of the run's log, a stop ends it."""
+
+    def __init__(self, supervisor: Supervisor, folder: RunFolder) -> None:
+        self.supervisor, self.folder = supervisor, folder
+        self.tenth = -1
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        self.supervisor.heed(self.folder)
+        tenth = 10 * done // max(total, 1)
+        if tenth > self.tenth:
+            self.tenth = tenth
+            self.folder.say(f"{phase} of the model: {done >> 20} of {total >> 20} MiB")

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from backend.data.library import add_files, remove
 from backend.errors import UserError
+from backend.models import ModelFacts, ModelShelf
+from backend.models.facts import Progress
+from backend.training.queue import RunQueue
 from backend.training.run_folder import RunFolder
 from backend.training.spec import RunState, SplitPlan
 from backend.workspace import Workspace
@@ -44,6 +48,39 @@ def test_stop_keeps_the_last_state_and_the_best_both_scored(desk: Desk) -> None:
     if best.facts["best_step"] != run.status.step:
         assert last is not None and last.splits["test"]["rows"] == 12
         assert (folder.model_last / "tokenizer.json").exists() and (folder.model_last / "model.safetensors").exists()
+
+
+class SlowShelf(ModelShelf):
+    """Its downloads never come to an end."""
+
+    def resolve(self, workspace: Workspace, ref: str, progress: Progress | None = None) -> ModelFacts:
+        assert progress is not None
+        while True:
+            progress("download", 3 << 20, 10 << 20)
+
+
+def test_stop_ends_a_run_whose_model_is_still_being_downloaded(desk: Desk) -> None:
+    desk.queue = RunQueue(desk.settings, desk.queue.shelf)
+    desk.queue.supervisor.shelf = SlowShelf(desk.settings)
+    run_id = desk.queue.submit(desk.workspace, desk.draft)
+    desk.wait(run_id, lambda _: "3 of 10 MiB" in desk.queue.log_tail(desk.workspace, run_id), 10)
+    second = desk.queue.submit(desk.workspace, desk.draft)
+    desk.queue.stop(desk.workspace, run_id)
+    run = desk.wait(run_id, lambda status: not status.state.lives, 10)
+    assert run.status.state is RunState.STOPPED and run.status.error is None and not run.status.started
+    desk.queue.stop(desk.workspace, second)
+    assert desk.wait(second, lambda status: not status.state.lives, 10).status.state is RunState.STOPPED
+
+
+def test_a_waiting_run_never_trains_on_another_data_set_of_the_same_name(desk: Desk, tmp_path: Path) -> None:
+    first = desk.queue.submit(desk.workspace, replace(desk.draft, arguments=ENDLESS))
+    second = desk.queue.submit(desk.workspace, desk.draft)
+    remove(desk.workspace, desk.draft.data_ref)
+    add_files(desk.workspace, desk.settings, [tmp_path / "opinions.csv"])
+    desk.queue.stop(desk.workspace, first)
+    run = desk.ended(second)
+    assert run.status.state is RunState.FAILED and run.status.error is not None
+    assert run.status.error["key"] == "data.missing" and run.status.error["values"]["name"] == "opinions"
 
 
 def test_a_name_with_slashes_becomes_a_folder_of_this_workspace(desk: Desk) -> None:
