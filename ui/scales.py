@@ -1,4 +1,4 @@
-"""What a metric's numbers are: shares of 1, correlations or errors; how they are written and which end is the better."""
+"""What a metric's numbers are: shares of 1, correlations or errors; how they are written, which end is better."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from backend.training.queue import RunQueue
 from backend.training.spec import Forecast, Phase, RunState, RunStatus
 from backend.workspace import Workspace
 from tests.ui.run_folders import LABELS, report, write_run
-from ui.finetune import cards, form, live, run, run_view
+from ui.finetune import cards, form, live, run, run_view, wrong
 from ui.finetune import report as report_page
 from ui.finetune.filled import Filled, run_name
 from ui.visitor import Services
@@ -258,7 +258,7 @@ def test_a_run_of_another_workspace_is_not_shown(showing: run.Showing, workspace
 
 
 def test_markup_in_the_data_is_shown_and_not_obeyed() -> None:
-    page = report_page.wrong(report(), "en")
+    page = wrong.table(report(), "en")
     assert "&lt;b&gt;Nothing" in page and "<b>Nothing" not in page
 
 
@@ -272,7 +272,7 @@ def test_the_report_names_the_weakest_of_several_labels() -> None:
 def test_the_report_speaks_chinese() -> None:
     status = RunStatus(state=RunState.DONE)
     assert "答对了 <b>90.0%</b>" in report_page.sentence(report(), status, "zh-CN")
-    assert "验证集" in report_page.scores(report(), ("accuracy",), "zh-CN")
+    assert "验证集" in report_page.scores(report(), "zh-CN")
 
 
 def test_a_refusal_names_the_setting_as_the_form_does() -> None:

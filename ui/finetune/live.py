@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from backend.errors import UserError
 from backend.recipes.base import Report
 from backend.training.spec import MetricPoint, Phase, RunSpec, RunState, RunStatus
-from ui import phrases, pickers
+from ui import phrases, pickers, scales
 from ui.errors import error_card
 from ui.text import say
 
@@ -19,7 +19,7 @@ Line = tuple[list[float], list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What the simplest guess scores: metric name to part of 1, and the label it always says."""
+    """What the simplest guess scores by metric name, and the answer it always gives."""
 
     values: Mapping[str, float]
     label: str = ""
@@ -91,43 +91,52 @@ def sentence(
     steps, scores = line(points, EVAL + metric)
     if not scores:
         return _lead(html.escape(phrases.phrase("phase", status.phase, locale)))
-    text = trend(scores, metric, locale, untrained=steps[-1] == 0) + compared(
-        scores[-1], baseline.values.get(metric), locale
-    )
+    text = trend(scores, metric, locale, untrained=steps[-1] == 0)
+    text += compared(scores[-1], baseline.values.get(metric), locale, metric)
     if status.phase in (Phase.EVALUATING, Phase.SAVING):
         text += f' <span class="muted">{html.escape(phrases.phrase("phase", status.phase, locale))}</span>'
     return _lead(text)
 
 
 def trend(scores: Sequence[float], metric: str, locale: str, untrained: bool = False) -> str:
-    """How the score of the last check stands to those before it. scores: parts of 1, one a check, at least one.
+    """How the score of the last check stands to those before it. scores: one a check, at least one.
 
     untrained: the only check so far was before the first step.
     """
+    best = scales.best(metric, scores)
+    assert best is not None
     values = {
         "metric": html.escape(phrases.phrase("metric", metric, locale)),
-        "score": f"<b>{phrases.percent(scores[-1])}</b>",
-        "best": f"<b>{phrases.percent(max(scores))}</b>",
+        "score": f"<b>{phrases.score(metric, scores[-1])}</b>",
+        "best": f"<b>{phrases.score(metric, best)}</b>",
     }
     if len(scores) == 1:
         return say("finetune.trend.start" if untrained else "finetune.trend.first", locale, **values)
-    rises = 0
-    while rises + 1 < len(scores) and scores[-1 - rises] > scores[-2 - rises]:
-        rises += 1
-    if scores[-1] == max(scores) and rises >= 2:
-        return say("finetune.trend.rising", locale, count=rises, **values)
-    since = len(scores) - 1 - max(range(len(scores)), key=scores.__getitem__)
+    falls = scales.less_is_better(metric)
+    gains = 0
+    while (
+        gains + 1 < len(scores)
+        and (scores[-1 - gains] != scores[-2 - gains])
+        and ((scores[-1 - gains] < scores[-2 - gains]) == falls)
+    ):
+        gains += 1
+    if scores[-1] == best and gains >= 2:
+        return say("report.trend.falling" if falls else "finetune.trend.rising", locale, count=gains, **values)
+    since = len(scores) - 1 - list(scores).index(best)
     if since == 0:
         return say("finetune.trend.best", locale, **values)
-    if scores[-1] == max(scores):
+    if scores[-1] == best:
         return say("finetune.trend.level", locale, **values)
     return say("finetune.trend.flat_one" if since == 1 else "finetune.trend.flat", locale, count=since, **values)
 
 
-def compared(score: float, baseline: float | None, locale: str) -> str:
-    """How far a score is from the baseline's, in points; ends the sentence."""
+def compared(score: float, baseline: float | None, locale: str, metric: str = "accuracy") -> str:
+    """How far a score is from the baseline's: in points where both are shares, else what the baseline has. It ends the
+    sentence."""
     if baseline is None:
         return say("finetune.compare.none", locale)
+    if scales.scale(metric) != "share":
+        return say("report.compare.other", locale, guess=phrases.score(metric, baseline))
     points = round((score - baseline) * 100)
     if points == 0:
         return say("finetune.compare.level", locale)

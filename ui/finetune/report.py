@@ -1,37 +1,43 @@
-"""The report of a run that ended: one sentence, scores against the baseline, labels, wrong answers, facts."""
+"""The report of a run that ended: one sentence, scores against the baseline, labels, facts."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 from backend.recipes.base import Report, TrainArguments
+from backend.texts import catalogue
 from backend.training.spec import RunSpec, RunState, RunStatus
-from ui import phrases, pickers
+from ui import phrases, pickers, scales
 from ui.finetune.live import compared
 from ui.text import say
 
 SPLITS = ("train", "validation", "test")
-WRONG_SHOWN = 20
-TEXT_SHOWN = 300
+MANY_LABELS = 12
+"""More labels than these scroll in a table of their own."""
+CONFUSIONS_SHOWN = 10
 
 
 def sentence(report: Report, status: RunStatus, locale: str) -> str:
     """What the run achieved, on rows it never saw, against the simplest guess; where it is weakest; who stopped it."""
-    split = report.splits.get(report.headline_split, {})
-    score = split.get(report.headline_metric, 0.0)
-    guess = report.baseline.get(report.headline_split, {}).get(report.headline_metric)
-    key = "finetune.result.right" if report.headline_metric == "accuracy" else "finetune.result.score"
+    split, name = report.splits.get(report.headline_split, {}), report.headline_metric
+    score = split.get(name, 0.0)
+    guess = report.baseline.get(report.headline_split, {}).get(name)
+    kind = scales.scale(name)
+    if kind == "share":
+        key = "finetune.result.right" if name == "accuracy" else "finetune.result.score"
+    else:
+        key = f"report.result.{kind}"
     text = say(
         key,
         locale,
         rows=f"{int(split.get('rows', 0)):,}",
-        metric=html.escape(phrases.phrase("metric", report.headline_metric, locale)),
-        score=f"<b>{phrases.percent(score)}</b>",
+        metric=html.escape(phrases.phrase("metric", name, locale)),
+        score=f"<b>{phrases.score(name, score)}</b>",
     )
-    text += _against(score, guess, report.baseline_label, locale)
+    text += _against(name, score, guess, report.baseline_label, locale) + _beside(report, split, locale)
     weakest = min(report.per_label, key=lambda row: row["f1"], default=None)
     if weakest and len(report.per_label) > 2:
         text += say("finetune.result.weakest", locale, label=f"<b>{html.escape(str(weakest['label']))}</b>")
@@ -41,60 +47,77 @@ def sentence(report: Report, status: RunStatus, locale: str) -> str:
     return f'<p class="lead-text" role="status">{text}</p>'
 
 
-def scores(report: Report, shown: Sequence[str], locale: str) -> str:
-    """Train, validation and test by metric, with what the baseline gets beside it."""
-    names = [name for name in shown if any(name in split for split in report.splits.values())]
-    head = [say("finetune.table.split", locale), phrases.phrase("metric", "rows", locale)]
-    for name in names:
-        metric = phrases.phrase("metric", name, locale)
-        head += [metric, say("finetune.table.baseline", locale, metric=metric)]
-    head.append(phrases.phrase("metric", "loss", locale))
+def scores(report: Report, locale: str) -> str:
+    """A row for each metric: train, validation, test, and what the simplest guess gets on the headline split."""
+    splits = [name for name in SPLITS if name in report.splits]
+    names = _metrics(report)
+    guess = report.baseline.get(report.headline_split, {})
+    headline = phrases.phrase("split", report.headline_split, locale)
+    head = [say("report.table.metric", locale), *(phrases.phrase("split", split, locale) for split in splits)]
+    head.append(say("report.table.guess", locale, split=headline))
     rows = []
-    for split in [name for name in SPLITS if name in report.splits]:
-        values, guess = report.splits[split], report.baseline.get(split, {})
-        title = html.escape(phrases.phrase("split", split, locale))
-        row = [f"<b>{title}</b>" if split == report.headline_split else title, f"{int(values.get('rows', 0)):,}"]
-        for name in names:
-            row += [_bold(_score(name, values), split == report.headline_split), f"<i>{_score(name, guess)}</i>"]
-        rows.append([*row, _score("loss", values)])
-    return phrases.table(head, rows, numbers=range(1, len(head)), kind="score-table")
+    for name in names:
+        cells = [_bold(_score(name, report.splits[one]), one == report.headline_split) for one in splits]
+        title = html.escape(_capital(phrases.phrase("metric", name, locale)))
+        rows.append([_bold(title, name == report.headline_metric), *cells, f"<i>{_score(name, guess)}</i>"])
+    counts = [f"{int(report.splits[split].get('rows', 0)):,}" for split in splits]
+    rows.append([html.escape(_capital(phrases.phrase("metric", "rows", locale))), *counts, ""])
+    table = phrases.table(head, rows, numbers=range(1, len(head)), kind="score-table")
+    return table + _meanings(names, report.baseline_label, locale)
 
 
 def labels(report: Report, locale: str) -> str:
-    """Precision, recall, F1 and rows of each label on the headline split, and their plain average."""
+    """Precision, recall, F1 and rows of each label on the headline split, and their plain average; a label's threshold
+    where it has one. Many labels scroll, the weakest first."""
+    if not report.per_label:
+        return ""
     names = ("precision", "recall", "f1")
+    set_apart = any("threshold" in row for row in report.per_label)
     head = [say("finetune.table.label", locale), *(phrases.phrase("metric", name, locale) for name in (*names, "rows"))]
-    rows = [
-        [html.escape(str(row["label"])), *(phrases.percent(row[name]) for name in names), f"{int(row['rows']):,}"]
-        for row in report.per_label
-    ]
-    count = len(report.per_label)
-    if count:
-        means = [phrases.percent(sum(row[name] for row in report.per_label) / count) for name in names]
-        total = sum(int(row["rows"]) for row in report.per_label)
-        rows.append([f"<b>{html.escape(say('finetune.table.average', locale))}</b>", *means, f"{total:,}"])
-    return phrases.table(head, rows, numbers=range(1, 5))
-
-
-def wrong(report: Report, locale: str) -> str:
-    """The most confident mistakes."""
-    if not report.wrong:
-        return f'<p class="muted">{html.escape(say("finetune.wrong_none", locale))}</p>'
-    head = [say(f"finetune.table.{name}", locale) for name in ("text", "true", "answer", "confidence")]
+    head += [say("report.table.threshold", locale)] if set_apart else []
+    many = len(report.per_label) > MANY_LABELS
+    ordered = sorted(report.per_label, key=lambda row: row["f1"]) if many else report.per_label
     rows = []
-    for row in report.wrong[:WRONG_SHOWN]:
-        text = str(row["text"])
-        cut = text if len(text) <= TEXT_SHOWN else text[:TEXT_SHOWN] + "…"
-        cells = [html.escape(str(part)) for part in (cut, row["true"], row["answer"])]
-        rows.append([*cells, phrases.percent(row["confidence"])])
-    return phrases.table(head, rows, numbers=(3,), kind="wrong-table")
+    for row in ordered:
+        cells = [
+            html.escape(str(row["label"])),
+            *(phrases.percent(row[name]) for name in names),
+            f"{int(row['rows']):,}",
+        ]
+        rows.append(cells + ([f"{row['threshold']:.2f}" if "threshold" in row else ""] if set_apart else []))
+    means = [phrases.percent(sum(row[name] for row in ordered) / len(ordered)) for name in names]
+    total = f"{sum(int(row['rows']) for row in ordered):,}"
+    average = [f"<b>{html.escape(say('finetune.table.average', locale))}</b>", *means, total]
+    rows.append(average + ([""] if set_apart else []))
+    table = phrases.table(head, rows, numbers=range(1, len(head)), kind="tall" if many else "")
+    note = f'<p class="muted small">{html.escape(say("report.thresholds", locale))}</p>' if set_apart else ""
+    return caption(say("report.labels_weakest" if many else "finetune.labels", locale)) + table + note
 
 
-def wrong_title(report: Report, locale: str) -> str:
-    """The caption above the wrong answers: how many there are, how many are shown."""
-    shown = min(WRONG_SHOWN, len(report.wrong))
-    key = "finetune.wrong" if shown >= report.wrong_count else "finetune.wrong_some"
-    return caption(say(key, locale, count=f"{report.wrong_count:,}", shown=shown))
+def chart_title(report: Report, locale: str) -> str:
+    """The caption above the confusion matrix, or above the answers against the true scores."""
+    if report.scatter:
+        return caption(say("report.scatter", locale))
+    return caption(say("finetune.confusion", locale)) if report.confusion else ""
+
+
+def confusions(report: Report, locale: str) -> str:
+    """Of many labels the pairs that are mixed up most: a matrix of a hundred labels is no list to read."""
+    if len(report.confusion) <= MANY_LABELS:
+        return ""
+    pairs = [
+        (count, report.labels[true], report.labels[answer])
+        for true, row in enumerate(report.confusion)
+        for answer, count in enumerate(row)
+        if count and true != answer
+    ]
+    pairs.sort(key=lambda pair: -pair[0])
+    head = [say(f"finetune.table.{name}", locale) for name in ("true", "answer")]
+    rows = [[html.escape(true), html.escape(answer), f"{count:,}"] for count, true, answer in pairs[:CONFUSIONS_SHOWN]]
+    if not rows:
+        return ""
+    table = phrases.table([*head, phrases.phrase("metric", "rows", locale)], rows, numbers=(2,))
+    return caption(say("report.confusions", locale)) + table
 
 
 def model_choices(status: RunStatus, best: Report | None, last: Report | None, locale: str) -> list[tuple[str, str]]:
@@ -149,12 +172,48 @@ def caption(text: str) -> str:
     return f'<p class="caption">{html.escape(text)}</p>'
 
 
-def _against(score: float, guess: float | None, label: str, locale: str) -> str:
-    if guess is None or not label:
-        return compared(score, guess, locale)
+def _metrics(report: Report) -> list[str]:
+    """The metrics of the report: the headline's first, the loss last."""
+    known = report.splits.get(report.headline_split) or next(iter(report.splits.values()), {})
+    names = [name for name in known if name not in ("rows", "loss")]
+    first = [name for name in names if name == report.headline_metric]
+    return [*first, *(name for name in names if name not in first), *(["loss"] if "loss" in known else [])]
+
+
+def _meanings(names: Sequence[str], label: str, locale: str) -> str:
+    """A fold that says what each metric means, and what the simplest guess is."""
+    told = [(name, f"phrases.metric.{name}.help") for name in names if f"phrases.metric.{name}.help" in catalogue("en")]
+    rows = [(phrases.phrase("metric", name, locale), say(key, locale)) for name, key in told]
+    if label:
+        rows.append((say("report.guess", locale), say("report.guess.help", locale, label=label)))
+    items = "".join(f"<dt>{html.escape(_capital(name))}</dt><dd>{html.escape(text)}</dd>" for name, text in rows)
+    title = html.escape(say("report.meanings", locale))
+    return f'<details class="meanings"><summary>{title}</summary><dl>{items}</dl></details>'
+
+
+def _beside(report: Report, split: Mapping[str, float], locale: str) -> str:
+    """What else belongs into the sentence: the order and the error of scores, the rows that are wholly right."""
+    if "mae" in split and report.headline_metric in ("pearson", "spearman"):
+        other = "spearman" if report.headline_metric == "pearson" else "pearson"
+        return say(
+            "report.result.off", locale, metric=phrases.phrase("metric", other, locale),
+            score=phrases.score(other, split.get(other, 0.0)), error=f"{split['mae']:.2g}",
+        )  # fmt: skip
+    if "subset_accuracy" in split and report.headline_metric != "subset_accuracy":
+        return say("report.result.subset", locale, score=phrases.percent(split["subset_accuracy"]))
+    return ""
+
+
+def _against(metric: str, score: float, guess: float | None, label: str, locale: str) -> str:
+    if guess is None or not label or scales.scale(metric) != "share":
+        return compared(score, guess, locale, metric)
     points = round((score - guess) * 100)
     key = "finetune.result.above" if points > 0 else "finetune.result.below" if points < 0 else "finetune.result.level"
     return say(key, locale, points=abs(points), label=html.escape(label))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _score(name: str, values: Any) -> str:

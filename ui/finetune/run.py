@@ -15,9 +15,9 @@ from backend.training.queue import RunSummary
 from backend.training.run_folder import RunFolder
 from backend.training.spec import MetricPoint, RunState
 from backend.workspace import Workspace
-from ui import charts, phrases
+from ui import charts, phrases, scales
 from ui.errors import shown
-from ui.finetune import live, report
+from ui.finetune import live, report, wrong
 from ui.finetune.run_view import RunView
 from ui.text import say
 from ui.visitor import PageState, Services, locale_of
@@ -139,10 +139,13 @@ class Showing:
             view.progress: gr.HTML(live.progress(spec, status, locale), visible=lives and status.total_steps > 0),
             view.sentence: sentence,
             view.result: gr.Row(visible=final is not None),
-            view.scores: report.scores(final, names, locale) if final else "",
+            view.scores: report.scores(final, locale) if final else "",
             view.labels: report.labels(final, locale) if final else "",
-            view.wrong_title: gr.HTML(report.wrong_title(final, locale) if final else "", visible=final is not None),
-            view.wrong: gr.HTML(report.wrong(final, locale) if final else "", visible=final is not None),
+            view.chart_side: gr.Column(visible=bool(final and (final.confusion or final.scatter))),
+            view.chart_title: report.chart_title(final, locale) if final else "",
+            view.confusions: report.confusions(final, locale) if final else "",
+            view.wrong_title: gr.HTML(wrong.title(final, locale) if final else "", visible=final is not None),
+            view.wrong: gr.HTML(wrong.table(final, locale) if final else "", visible=final is not None),
             view.checks: live.checks(points, names, locale),
             view.settings: report.settings(spec, final, locale),
             view.log: live.log(folder.log_tail(LOG_LINES), locale),
@@ -169,12 +172,16 @@ class Showing:
         """The charts that move with every check."""
         metric, names = _metrics(run)
         total, guess = run.status.total_steps, live.baseline(run.status, final)
-        scores = {phrases.phrase("metric", name, locale): live.line(points, live.EVAL + name) for name in names}
+        kind, drawn = scales.common(names)
+        scores = {phrases.phrase("metric", name, locale): live.line(points, live.EVAL + name) for name in drawn}
+        floor = guess.values.get(metric if metric in drawn else drawn[0]) if drawn else None
         updates: Updates = {
-            self.view.score: charts.score_chart(scores, locale, guess.values.get(metric), guess.label, total),
+            self.view.score: charts.score_chart(scores, locale, floor, guess.label, total, kind),
             self.view.rate: charts.rate_chart(live.line(points, "learning_rate"), locale, total),
         }
-        if final:
+        if final and final.scatter:
+            updates[self.view.confusion] = charts.scatter_chart(final.scatter, locale)
+        elif final and final.confusion:
             updates[self.view.confusion] = charts.confusion_chart(final.labels, final.confusion, locale)
         return updates
 
@@ -208,7 +215,9 @@ def wire(
 
 
 def _metrics(run: RunSummary) -> tuple[str, tuple[str, ...]]:
-    """(the metric that chooses, all that are shown) of the run's recipe."""
+    """(the metric that chooses, all that are shown live, that one first) of the run's recipe."""
     assert run.spec
     recipe = all_recipes()[run.spec.recipe]
-    return recipe.best_metric, recipe.shown_metrics
+    best = run.spec.best_metric(recipe)
+    others = [name for name in recipe.shown_metrics if name != best]
+    return best, tuple(others if best == "loss" else [best, *others])

@@ -24,6 +24,9 @@ class RunView:
     result: gr.Row
     scores: gr.HTML
     labels: gr.HTML
+    chart_side: gr.Column
+    chart_title: gr.HTML
+    confusions: gr.HTML
     confusion: gr.Plot
     wrong_title: gr.HTML
     wrong: gr.HTML
@@ -63,11 +66,10 @@ def build() -> RunView:
             with gr.Column(min_width=320):
                 _caption("finetune.scores")
                 scores = _html()
-                _caption("finetune.labels")
                 labels = _html()
-            with gr.Column(min_width=320):
-                _caption("finetune.confusion")
-                confusion = gr.Plot(show_label=False, container=False)
+            with gr.Column(min_width=320) as chart_side:
+                confusions, chart_title = _html(), _html()
+                confusion = gr.Plot(show_label=False, container=False, elem_classes="confusion")
         wrong_title, wrong = _html(), _html()
         with gr.Row(visible=False, elem_classes="two") as curves:
             with gr.Column(min_width=320):
@@ -86,8 +88,8 @@ def build() -> RunView:
             with gr.Accordion(i18n("finetune.fold.log"), open=False, elem_classes="fold"):
                 log = _html()
     return RunView(
-        view, head, new_run, stop, which, try_it, progress, sentence, result, scores, labels, confusion, wrong_title,
-        wrong, curves, loss, score, rate, checks, settings, log,
+        view, head, new_run, stop, which, try_it, progress, sentence, result, scores, labels, chart_side, chart_title,
+        confusions, confusion, wrong_title, wrong, curves, loss, score, rate, checks, settings, log,
     )  # fmt: skip
 
 
