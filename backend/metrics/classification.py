@@ -35,6 +35,27 @@ def average_metric(kind: str, average: str) -> evaluate.Metric:
     )
 
 
+@cache
+def matthews_metric() -> evaluate.Metric:
+    """matthews_correlation: -1 to 1; 0 for guessing, and for one label given to all rows, however common it is."""
+    from sklearn.metrics import matthews_corrcoef
+
+    return _metric("matthews_correlation", lambda predictions, references: matthews_corrcoef(references, predictions))
+
+
+@cache
+def positive_f1_metric(positive: int) -> evaluate.Metric:
+    """f1: of the one label that is looked for, by its id; 0 to 1, 0 where undefined."""
+    from sklearn.metrics import f1_score
+
+    return _metric(
+        "f1",
+        lambda predictions, references: f1_score(
+            references, predictions, labels=[positive], average="macro", zero_division=0
+        ),
+    )
+
+
 def _metric(name: str, score: Any) -> evaluate.Metric:
     import datasets
     import evaluate
@@ -57,10 +78,11 @@ def _metric(name: str, score: Any) -> evaluate.Metric:
 
 
 def classification_scores(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
-    """accuracy, f1_macro, f1_micro, precision_macro and recall_macro of two int arrays (rows,)."""
+    """accuracy, f1_macro, f1_micro, precision_macro, recall_macro, matthews_correlation of two int arrays (rows,)."""
     averages = (("f1", "macro"), ("f1", "micro"), ("precision", "macro"), ("recall", "macro"))
     scores: dict[str, float] = {}
-    for metric in (accuracy_metric(), *(average_metric(kind, average) for kind, average in averages)):
+    averaged = (average_metric(kind, average) for kind, average in averages)
+    for metric in (accuracy_metric(), *averaged, matthews_metric()):
         scores |= metric.compute(predictions=predictions, references=references)
     return scores
 

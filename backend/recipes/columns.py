@@ -24,9 +24,26 @@ LABEL_NAMES = (
     "label labels topic category class sentiment target intent tag type emotion polarity rating stars spam genre cat y "
     "score 标签 类别 分类 情感 类型 主题 意图 情绪 评级 栏目 评分 分数"
 ).split()
+SCORE_NAMES = (
+    "score similarity similarity_score relatedness relatedness_score rating label sts gold_score mark y "
+    "分数 相似度 评分 得分"
+).split()
+# Names of two columns whose texts belong together.
+PAIRED_NAMES = (
+    ("premise", "hypothesis"),
+    ("question", "sentence"),
+    ("question", "answer"),
+    ("query", "passage"),
+    ("query", "document"),
+    ("context", "question"),
+    ("前提", "假设"),
+    ("问题", "答案"),
+)
 # More labels than these are no classes of one thing, but most likely names, numbers or texts.
 MOST_LABELS = 1000
 _SAMPLE = 5000
+# Mean characters from which a column without a telling name may hold sentences.
+_PROSE = 12
 
 
 def read_column(version: DataVersion, name: str) -> pyarrow.ChunkedArray:
@@ -126,6 +143,69 @@ def guess_label(version: DataVersion, taken: Iterable[str] = ()) -> str:
         if not named and column.name.casefold().strip() in LABEL_NAMES:
             named = column.name
     return best or named
+
+
+def guess_score(version: DataVersion, taken: Iterable[str] = ()) -> str:
+    """The column most likely to hold scores: numbers with fractions, or whole ones in a column that is named so. Where
+    there are none, any that is named so, since a check tells what is wrong with it."""
+    best, best_score, named = "", 0.0, ""
+    for column in version.columns:
+        if column.name in taken or column.name == version.given_split_column:
+            continue
+        name = _name_score(column.name, SCORE_NAMES)
+        if column.kind in ("number", "integer"):
+            score = name + 2 * has_fractions(_head(version, column.name))
+            if score > best_score:
+                best, best_score = column.name, score
+        if not named and name > 1:
+            named = column.name
+    return best or named
+
+
+def guess_pair(version: DataVersion, taken: Iterable[str] = ()) -> tuple[str, str]:
+    """The two columns whose texts are most likely compared, first the one that stands first; ("", "") where no two
+    are: by their names (sentence1 and sentence2, premise and hypothesis), else two of texts about as long."""
+    texts = [
+        column.name
+        for column in version.columns
+        if column.kind == "text" and column.name not in taken and column.name != version.given_split_column
+    ]
+    for place, one in enumerate(texts):
+        for other in texts[place + 1 :]:
+            named = _paired_by_name(one.casefold().strip(), other.casefold().strip())
+            if named and all(_differ(_head(version, name), 0.1) for name in (one, other)):
+                return one, other
+    free = [
+        name for name in texts if _differ(_head(version, name), 0.5) and _mean_length(_head(version, name)) >= _PROSE
+    ]
+    if len(free) != 2:
+        return "", ""
+    lengths = [_mean_length(_head(version, name)) for name in free]
+    return (free[0], free[1]) if max(lengths) <= 2 * min(lengths) else ("", "")
+
+
+def _paired_by_name(one: str, other: str) -> bool:
+    """one, other: lower case. A number or a letter at one place tells them apart (sentence1, text_a, #1 String), or
+    they are known to go together."""
+    if len(one) == len(other):
+        apart = [(left, right) for left, right in zip(one, other, strict=True) if left != right]
+        alone = re.fullmatch(r"(.*[^a-z])?a([^a-z].*)?", one)
+        if len(apart) == 1 and (apart[0] in (("1", "2"), ("0", "1"), ("一", "二"), ("甲", "乙"), ("上", "下"))):
+            return True
+        if apart == [("a", "b")] and alone:
+            return True
+    return (one, other) in PAIRED_NAMES or (other, one) in PAIRED_NAMES
+
+
+def _differ(values: Sequence[Any], share: float) -> bool:
+    """Whether more than such a share of the filled cells differ, as texts do and classes do not."""
+    texts = [value for value in values if value]
+    return len(set(texts)) > share * len(texts)
+
+
+def _mean_length(values: Sequence[Any]) -> float:
+    texts = [value for value in values if value]
+    return sum(map(len, texts)) / max(len(texts), 1)
 
 
 def _label_score(version: DataVersion, column: Column) -> float:

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from backend.errors import UserError
 from backend.recipes import presets
-from backend.recipes.base import Finding, Preset, Recipe, TrainArguments
-from backend.recipes.columns import guess_text, has_text, read_column, require
+from backend.recipes.base import Preset, Recipe, TrainArguments
+from backend.recipes.columns import guess_pair, guess_text, read_column, require
 from backend.recipes.starting_model import ProblemType, sequence_model
+from backend.recipes.text_columns import filled_cells
 
 if TYPE_CHECKING:
     import numpy as np
 
     from backend.data.version import DataVersion
     from backend.models import ModelFacts
-
-EMPTY_SHARE = 0.05
 
 
 class SequenceRecipe(Recipe):
@@ -28,6 +27,10 @@ class SequenceRecipe(Recipe):
 
     def guess_texts(self, version: DataVersion, taken: Sequence[str]) -> dict[str, str]:
         """Role name to column name for the texts; a role that no column is left for is absent."""
+        if len(self.text_roles) == 2:
+            pair = guess_pair(version, taken)
+            if all(pair):
+                return dict(zip(self.text_roles, pair, strict=True))
         found: dict[str, str] = {}
         for role in self.text_roles:
             column = guess_text(version, taken=(*taken, *found.values()))
@@ -48,24 +51,8 @@ class SequenceRecipe(Recipe):
             column = require(version, columns, role, guess_text(version, taken=others))
             if chosen.count(column.name) > 1:
                 raise UserError("recipes.same_column", column=column.name)
-            cells = read_column(version, column.name)
-            if column.kind == "text":
-                present &= has_text(cells)
-            else:
-                present &= np.asarray([value is not None and bool(str(value).strip()) for value in cells.to_pylist()])
+            present &= filled_cells(read_column(version, column.name))
         return present
-
-    def empty_texts(self, version: DataVersion, columns: Mapping[str, str]) -> list[Finding]:
-        """A finding for each text column with empty cells."""
-        findings = []
-        for role in self.text_roles:
-            cells = read_column(version, columns[role])
-            empty = (
-                cells.null_count if str(cells.type) not in ("string", "large_string") else int((~has_text(cells)).sum())
-            )
-            if empty:
-                findings.append(empty_finding(version.rows, empty, columns[role], role))
-        return findings
 
     def preset(self, preset: Preset, facts: ModelFacts, train_rows: int, device: str) -> TrainArguments:
         return presets.classification(preset, facts, train_rows, device)
@@ -100,10 +87,3 @@ class SequenceRecipe(Recipe):
     def answers(self, values: Sequence[Any], labels: Sequence[str]) -> list[Any]:
         """The features' labels of cells of the answer column, all of them usable."""
         raise NotImplementedError
-
-
-def empty_finding(rows: int, empty: int, column: str, role: str) -> Finding:
-    """So many cells of a column are empty. Texts `recipes.finding.empty_{text or label}`."""
-    key = "text" if role.startswith("text") else "label"
-    values = {"empty": empty, "rows": rows, "share": empty / rows, "column": column}
-    return Finding("warning" if empty > EMPTY_SHARE * rows else "ok", f"recipes.finding.empty_{key}", values)

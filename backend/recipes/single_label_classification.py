@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from backend.errors import UserError
 from backend.recipes.base import AnswersInDetail, ColumnRole, Finding
@@ -18,7 +18,8 @@ from backend.recipes.columns import (
     read_column,
     require,
 )
-from backend.recipes.sequence import SequenceRecipe, empty_finding
+from backend.recipes.sequence import SequenceRecipe
+from backend.recipes.text_columns import empty_finding, refuse_few, refuse_swapped, text_findings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # Below this many rows of a label, a model hardly learns it and a split of one in ten may not hold it.
 FEW_ROWS = 10
 MAJORITY_SHARE = 0.8
+# What programs write where there is no value.
+NO_LABEL = {"nan", "none", "null", "n/a", "na", "<na>", "#n/a"}
 
 
 class SingleLabelClassification(SequenceRecipe):
@@ -35,10 +38,25 @@ class SingleLabelClassification(SequenceRecipe):
 
     name = "single-label-classification"
     problem = "single_label_classification"
-    roles = (ColumnRole("text", ("text",)), ColumnRole("label", ("text", "integer", "boolean", "number")))
+    roles: ClassVar[tuple[ColumnRole, ...]] = (
+        ColumnRole("text", ("text",)),
+        ColumnRole("label", ("text", "integer", "boolean", "number")),
+    )
     best_metric = "accuracy"
     shown_metrics = ("accuracy", "f1_macro")
-    metric_names = ("accuracy", "f1_macro", "f1_micro", "precision_macro", "recall_macro")
+    metric_names: ClassVar[tuple[str, ...]] = (
+        "accuracy",
+        "f1_macro",
+        "f1_micro",
+        "precision_macro",
+        "recall_macro",
+        "matthews_correlation",
+    )
+    score_refusal: ClassVar[str] = "recipes.score_column"
+    """What is said of a label column with fractions; with `.likely` where another column could be the label."""
+
+    def fit(self, version: DataVersion) -> float:
+        return 0.5
 
     def guess_columns(self, version: DataVersion) -> dict[str, str]:
         label = guess_label(version)
@@ -53,16 +71,21 @@ class SingleLabelClassification(SequenceRecipe):
         texts = self.texts_present(version, columns)
         used = Counter(name for name, present in zip(names, texts, strict=True) if name and present)
         rows = sum(used.values())
+        refuse_swapped(version, columns, self.text_roles, "label", set(used))
         self._refuse(used, columns)
         findings = [Finding("ok", "recipes.finding.rows", {"rows": rows, "labels": len(used)})]
         empty = names.count("")
         if empty:
             findings.append(empty_finding(len(names), empty, columns["label"], "label"))
-        findings += self.empty_texts(version, columns)
+        findings += text_findings(version, columns, self.text_roles)
         few = sorted((name for name, count in used.items() if count < FEW_ROWS), key=lambda name: used[name])
         if few:
             values = {"labels": ", ".join(few[:5]), "count": len(few), "least": used[few[0]], "wanted": FEW_ROWS}
             findings.append(Finding("warning", "recipes.finding.few_rows", values))
+        unknown = [name for name in used if name.casefold() in NO_LABEL]
+        if unknown:
+            values = {"label": unknown[0], "count": sum(used[name] for name in unknown), "column": columns["label"]}
+            findings.append(Finding("warning", "recipes.finding.no_label_word", values))
         label, most = used.most_common(1)[0]
         if most > MAJORITY_SHARE * rows:
             findings.append(Finding("warning", "recipes.finding.majority", {"label": label, "share": most / rows}))
@@ -72,6 +95,7 @@ class SingleLabelClassification(SequenceRecipe):
         column, rows = columns["label"], sum(used.values())
         if not rows:
             raise UserError("recipes.no_rows", text=columns[self.text_roles[0]], label=column)
+        refuse_few(rows)
         if len(used) == 1:
             raise UserError("recipes.one_class", column=column, label=next(iter(used)), rows=rows)
         if len(used) == rows:
@@ -109,7 +133,7 @@ class SingleLabelClassification(SequenceRecipe):
         values, rows = distinct_values(read_column(version, column.name)) if fitting else ([], None)
         if rows is None or has_fractions(values):
             likely = guess_label(version, taken=(*texts, column.name))
-            key = "recipes.score_column" if column.kind in ("number", "text") else "recipes.label_not_values"
+            key = self.score_refusal if column.kind in ("number", "text") else "recipes.label_not_values"
             raise UserError(f"{key}.likely" if likely else key, column=column.name, likely=likely)
         return np.array(label_texts(values), dtype=object)[rows].tolist()  # type: ignore[no-any-return]
 
@@ -152,4 +176,6 @@ class SingleLabelClassification(SequenceRecipe):
         share = float((targets == majority).mean())
         seen = len({majority, *np.unique(targets).tolist()})
         scores = {"accuracy": share, "f1_micro": share, "f1_macro": 2 * share / (1 + share) / seen}
-        return labels[majority], scores | {"precision_macro": share / seen, "recall_macro": float(share > 0) / seen}
+        scores |= {"precision_macro": share / seen, "recall_macro": float(share > 0) / seen}
+        # One answer for all rows says nothing of any of them.
+        return labels[majority], scores | {"matthews_correlation": 0.0}

@@ -20,6 +20,8 @@ def test_scores_are_averaged_over_labels_and_over_rows() -> None:
             "f1_micro": 0.75,
             "precision_macro": 0.75,
             "recall_macro": (2 / 3 + 1) / 2,
+            # (1 * 2 - 1 * 0) / sqrt(2 * 1 * 3 * 2) of hits, misses and false alarms for label 1.
+            "matthews_correlation": 2 / 12**0.5,
         }
     )
 

@@ -1,0 +1,166 @@
+"""Recipe: two texts, one number for how much of something is between them, such as how close they are in meaning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from backend.errors import UserError
+from backend.recipes.base import AnswersInDetail, ColumnRole, Finding
+from backend.recipes.columns import (
+    distinct_values,
+    guess_pair,
+    guess_score,
+    has_fractions,
+    label_texts,
+    read_column,
+    require,
+)
+from backend.recipes.sequence import SequenceRecipe
+from backend.recipes.text_columns import empty_finding, refuse_few, refuse_swapped, text_findings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from backend.data.version import DataVersion
+
+SCATTER_POINTS = 2000
+# An answer is counted among the mistakes when it is off by more than this part of the range of the scores.
+OFF_SHARE = 0.1
+# Scores much wider than the 0 to 5 of the usual sets take long to reach from a head that starts at 0.
+WIDE = 20.0
+
+
+class SentencePairRegression(SequenceRecipe):
+    """How similar two sentences are, as a number: the score is the model's one output."""
+
+    name = "sentence-pair-regression"
+    problem = "regression"
+    roles = (
+        ColumnRole("text", ("text",)),
+        ColumnRole("text_pair", ("text",)),
+        ColumnRole("score", ("number", "integer", "text")),
+    )
+    best_metric = "pearson"
+    shown_metrics = ("pearson", "spearman")
+    metric_names = ("pearson", "spearman", "mse", "rmse", "mae")
+
+    def fit(self, version: DataVersion) -> float:
+        score = guess_score(version)
+        if not score or not all(guess_pair(version, (score,))):
+            return 0.1
+        values = read_column(version, score).slice(0, 5000).to_pylist()
+        graded = len(set(values)) > 3 and score.casefold() in ("score", "similarity", "relatedness", "相似度", "分数")
+        return 0.9 if has_fractions(values) or graded else 0.3
+
+    def guess_columns(self, version: DataVersion) -> dict[str, str]:
+        score = guess_score(version)
+        return self.guess_texts(version, taken=(score,)) | ({"score": score} if score else {})
+
+    def check(self, version: DataVersion, columns: Mapping[str, str]) -> list[Finding]:
+        import numpy as np
+
+        texts = self.texts_present(version, columns)
+        self._refuse_other_than_scores(version, columns)
+        scores = self._scores(version, columns)
+        found = scores[texts & ~np.isnan(scores)]
+        column = columns["score"]
+        if not len(found):
+            raise UserError("recipes.no_scored_rows", text=columns["text"], score=column)
+        refuse_few(len(found))
+        low, high = float(found.min()), float(found.max())
+        if low == high:
+            raise UserError("recipes.one_score", column=column, score=f"{low:g}", rows=len(found))
+        values = {"rows": len(found), "low": f"{low:g}", "high": f"{high:g}"}
+        findings = [Finding("ok", "recipes.finding.scored_rows", values)]
+        empty = int(np.isnan(scores).sum())
+        if empty:
+            findings.append(empty_finding(len(scores), empty, column, "score"))
+        findings += text_findings(version, columns, self.text_roles)
+        if set(found.tolist()) <= {0.0, 1.0}:
+            findings.append(Finding("warning", "recipes.finding.two_scores", {"column": column}))
+        if max(abs(low), abs(high)) > WIDE:
+            findings.append(Finding("warning", "recipes.finding.wide_scores", {"column": column} | values))
+        return findings
+
+    def _refuse_other_than_scores(self, version: DataVersion, columns: Mapping[str, str]) -> None:
+        texts = [columns.get(role, "") for role in self.text_roles]
+        column = require(version, columns, "score", guess_score(version, taken=texts))
+        fitting = column.kind in self.roles[-1].kinds
+        values = distinct_values(read_column(version, column.name))[0] if fitting else []
+        names = {name for name in label_texts(values) if name}
+        if column.kind == "text":
+            refuse_swapped(version, columns, self.text_roles, "score", names)
+        words = sorted(name for name in names if math.isnan(number(name)))
+        if not fitting or 2 * len(words) > len(names):
+            likely = guess_score(version, taken=(*texts, column.name))
+            key = "recipes.not_scores.likely" if likely else "recipes.not_scores"
+            example = words[0][:40] if words else column.kind
+            raise UserError(key, column=column.name, example=example, likely=likely)
+
+    def _scores(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:
+        import numpy as np
+
+        values, rows = distinct_values(read_column(version, columns["score"]))
+        scores: np.ndarray = np.asarray([number(value) for value in values], np.float32)[rows]
+        return scores
+
+    def usable(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:
+        import numpy as np
+
+        self._refuse_other_than_scores(version, columns)
+        usable: np.ndarray = self.texts_present(version, columns) & ~np.isnan(self._scores(version, columns))
+        return usable
+
+    def labels(self, version: DataVersion, columns: Mapping[str, str]) -> tuple[str, ...]:
+        return ()
+
+    def targets(self, version: DataVersion, columns: Mapping[str, str], labels: Sequence[str]) -> np.ndarray:
+        return self._scores(version, columns)
+
+    def answers(self, values: Sequence[Any], labels: Sequence[str]) -> list[float]:
+        return [number(value) for value in values]
+
+    def metrics(
+        self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], settled: Mapping[str, Any] | None = None
+    ) -> dict[str, float]:
+        from backend.metrics.regression import regression_scores
+
+        return regression_scores(logits[:, 0], targets)
+
+    def in_detail(
+        self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], settled: Mapping[str, Any]
+    ) -> AnswersInDetail:
+        """mistakes: answers off by more than a tenth of the range of the true scores, farthest first."""
+        import numpy as np
+
+        answers = logits[:, 0]
+        off = np.abs(answers - targets)
+        order = np.argsort(-off, kind="stable")
+        chosen = np.unique(np.linspace(0, len(targets) - 1, min(len(targets), SCATTER_POINTS)).astype(int))
+        return AnswersInDetail(
+            mistakes=order[off[order] > OFF_SHARE * np.ptp(targets)],
+            shown=lambda place: (f"{targets[place]:.2f}", f"{answers[place]:.2f}", None),
+            scatter=[[round(float(targets[at]), 4), round(float(answers[at]), 4)] for at in chosen],
+        )
+
+    def baseline(
+        self, train_targets: np.ndarray, targets: np.ndarray, labels: Sequence[str]
+    ) -> tuple[str, dict[str, float]]:
+        """The mean score for every pair: right on average, and of no use to tell pairs apart."""
+        import numpy as np
+
+        from backend.metrics.regression import errors
+
+        mean = float(np.mean(train_targets))
+        return f"{mean:.2f}", {"pearson": 0.0, "spearman": 0.0} | errors(np.full(len(targets), mean), targets)
+
+
+def number(value: Any) -> float:
+    """A cell as a score; NaN for what is none, infinities among them."""
+    try:
+        found = float(str(value).strip().replace(",", ".")) if value is not None else math.nan
+    except ValueError:
+        return math.nan
+    return found if math.isfinite(found) else math.nan
