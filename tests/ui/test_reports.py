@@ -35,7 +35,8 @@ def multi_label(count: int = 3) -> Report:
     ]
     none = {"row_id": 1, "text": "Well.", "true": "feeling 1, feeling 2", "answer": "", "confidence": None}
     return Report(
-        headline_split="test", headline_metric="f1_micro", splits={"test": values}, baseline={"test": {"f1_micro": 0.2}},
+        headline_split="test", headline_metric="f1_micro", splits={"test": values},
+        baseline={"test": {"f1_micro": 0.2}},
         baseline_label="feeling 0", labels=[row["label"] for row in per_label], per_label=per_label,
         settled={"thresholds": {row["label"]: 0.35 for row in per_label}}, wrong=[none], wrong_count=1, facts=FACTS,
     )  # fmt: skip
