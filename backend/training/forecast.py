@@ -15,6 +15,7 @@ from backend.errors import UserError
 from backend.models import ModelShelf, available_bytes, device_name
 from backend.recipes import all_recipes
 from backend.settings import Settings
+from backend.training.from_nothing import refuse_impossible, tokenizer_path
 from backend.training.measuring import Measurement
 from backend.training.nursery import shared_nursery
 from backend.training.refusals import refuse_unfit
@@ -57,10 +58,16 @@ def forecast(settings: Settings, shelf: ModelShelf, workspace: Workspace, draft:
     recipe = all_recipes()[draft.recipe]
     facts = shelf.facts(workspace, draft.model_ref)
     refuse_unfit(draft, version, facts)
+    refuse_impossible(shelf, workspace, draft, facts, version)
     if facts.path is None:
         raise UserError("training.forecast_needs_model", model=facts.title)
     spec = replace(
-        draft, model_path=str(facts.path), data_folder=str(version.folder), device=device_name(settings), run_id=""
+        draft,
+        model_path=str(facts.path),
+        tokenizer_path=tokenizer_path(shelf, workspace, draft),
+        data_folder=str(version.folder),
+        device=device_name(settings),
+        run_id="",
     )
     parts = split_rows(version, draft.split, recipe.stratified_by(draft.columns), recipe.usable(version, draft.columns))
     key = _measurement_key(spec)
@@ -97,7 +104,8 @@ def _measurement_key(spec: RunSpec) -> str:
     kind = [chosen.freeze_embeddings, bool(chosen.dropout is None or chosen.dropout)]
     # A data set that was removed may have given its name, and so its folder, to another.
     written = (Path(spec.data_folder) / "data.arrow").stat().st_mtime_ns
-    return json.dumps([spec.model_path, spec.data_folder, written, spec.recipe, spec.columns, spec.device, shape, kind])
+    model = [spec.model_path, spec.tokenizer_path, spec.new_model]
+    return json.dumps([model, spec.data_folder, written, spec.recipe, spec.columns, spec.device, shape, kind])
 
 
 def _run_key(spec: RunSpec) -> str:

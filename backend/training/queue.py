@@ -14,6 +14,7 @@ from backend.metrics.mirror import is_behind
 from backend.models import ModelShelf
 from backend.recipes.base import Report
 from backend.settings import Settings
+from backend.training.from_nothing import refuse_impossible, tokenizer_path
 from backend.training.nursery import Nursery, shared_nursery
 from backend.training.recovery import process_of, settle
 from backend.training.refusals import refuse_unfit
@@ -62,6 +63,8 @@ class RunQueue:
         version = open_data(workspace, draft.data_ref, draft.data_version)
         facts = self.shelf.facts(workspace, draft.model_ref)
         refuse_unfit(draft, version, facts)
+        refuse_impossible(self.shelf, workspace, draft, facts, version)
+        words = tokenizer_path(self.shelf, workspace, draft)
         run_id, folder = self._new_folder(workspace, draft.name or version.title)
         spec = replace(
             draft,
@@ -69,6 +72,7 @@ class RunQueue:
             run_id=run_id,
             model_path=str(facts.path) if facts.path else "",
             model_title=facts.title,
+            tokenizer_path=words,
             data_folder=str(version.folder),
             data_title=version.title,
             data_version=version.version,

@@ -21,10 +21,10 @@ def refuse_unfit(draft: RunSpec, version: DataVersion, facts: ModelFacts) -> Non
     for finding in all_recipes()[draft.recipe].check(version, draft.columns):
         if finding.level == "error":
             raise UserError(finding.key, **finding.values)
-    if not facts.has_tokenizer:
+    if not facts.has_tokenizer and not draft.tokenizer_ref:
         # Transformers would make up an empty one, and every text would look the same to the model.
         raise UserError("models.no_tokenizer", model=facts.title)
-    if 0 < facts.max_length < draft.arguments.max_length:
+    if not draft.new_model and 0 < facts.max_length < draft.arguments.max_length:
         raise UserError(
             "training.too_long", model=facts.title, most=facts.max_length, wanted=draft.arguments.max_length
         )

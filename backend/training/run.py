@@ -16,6 +16,7 @@ from backend.metrics.record import Recorder
 from backend.recipes import all_recipes
 from backend.training.board import Board
 from backend.training.causes import explain
+from backend.training.from_nothing import fit_words
 from backend.training.prepared import Prepared, pad_alike, prepare
 from backend.training.run_folder import RunFolder
 from backend.training.spec import TRAIN_ROWS_SCORED, Phase, RunSpec, RunState
@@ -64,6 +65,8 @@ def _train(folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder) -
     set_seed(spec.arguments.seed)
     model = recipe.load_model(spec.model_path, prepared.labels, spec.arguments, spec.new_model)
     pad_alike(model, prepared.tokenizer)
+    if spec.new_model:
+        fit_words(prepared.tokenizer, model)
     watch = Watch(spec, recipe, prepared, board, recorder, DataCollatorWithPadding(prepared.tokenizer))
     _loop(spec)(model, spec, prepared, watch)
     if watch.last_scores is None or watch.step == 0:
