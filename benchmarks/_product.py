@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from backend.data.library import add_files, open_data
-from backend.data.split import SplitPlan
+from backend.data.split import SplitPlan, split_counts
 from backend.data.version import DataVersion
 from backend.models import ModelShelf
 from backend.recipes import all_recipes
@@ -40,25 +40,42 @@ class Product:
         return add_files(self.workspace, self.settings, source)
 
     def train(
-        self, data: DataVersion, model: str, preset: Preset, *, train_rows: str = "", epochs: float | None = None
+        self,
+        data: DataVersion,
+        model: str,
+        preset: Preset,
+        *,
+        recipe: str = RECIPE,
+        columns: dict[str, str] | None = None,
+        split: SplitPlan | None = None,
+        train_rows: str = "",
+        epochs: float | None = None,
+        spec: Mapping[str, Any] | None = None,
+        **changes: Any,
     ) -> tuple[Report, float]:
-        """(report, seconds from Start to Try it) of a run with everything else as the form guesses it."""
-        recipe = all_recipes()[RECIPE]
-        columns = recipe.guess_columns(data)
-        split = SplitPlan(train_rows=train_rows)
+        """(report, seconds from Start to Try it) of a run with everything else as the form guesses it.
+
+        spec: other fields of RunSpec. changes: arguments where they are not the preset's.
+        """
+        chosen = all_recipes()[recipe]
+        columns = columns or chosen.guess_columns(data)
+        split = replace(split or SplitPlan(), train_rows=train_rows)
         facts = self.shelf.resolve(self.workspace, model)
-        rows = self.train_rows(data, split, columns)
-        arguments = recipe.preset(preset, facts, rows, "cpu")
+        rows = split_counts(data, split, chosen.stratified_by(columns), chosen.usable(data, columns))["train"]
+        arguments = chosen.preset(preset, facts, rows, "cpu")
+        if epochs:
+            changes["num_train_epochs"] = epochs
         draft = RunSpec(
             name=f"{data.title}-{preset}",
-            recipe=RECIPE,
+            recipe=recipe,
             model_ref=model,
             data_ref=data.ref,
             data_version=data.version,
             columns=columns,
             split=split,
             preset=preset,
-            arguments=replace(arguments, num_train_epochs=epochs) if epochs else arguments,
+            arguments=replace(arguments, **changes),
+            **(spec or {}),
         )
         start = time.perf_counter()
         run_id = self.queue.submit(self.workspace, draft)
@@ -69,14 +86,6 @@ class Product:
         if report is None:
             raise RuntimeError(f"{run_id}: {self.queue.run(self.workspace, run_id).status}")
         return report, seconds
-
-    @staticmethod
-    def train_rows(data: DataVersion, split: SplitPlan, columns: dict[str, str]) -> int:
-        """How many rows the split trains on."""
-        from backend.data.split import split_rows
-
-        recipe = all_recipes()[RECIPE]
-        return len(split_rows(data, split, columns["label"], recipe.usable(data, columns))["train"])
 
 
 @contextmanager
