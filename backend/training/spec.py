@@ -10,7 +10,7 @@ from backend.data.split import SplitPlan
 from backend.recipes.base import Preset, Recipe, TrainArguments
 
 SPEC_VERSION = 1
-TRAIN_ROWS_SCORED = 2000
+TRAIN_ROWS_SCORED = 1000
 """Of a large training split the report scores this many rows."""
 Launcher = Literal["thread", "process", "accelerate"]
 Loop = Literal["trainer", "native", "head"]
