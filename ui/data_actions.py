@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-import queue
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from backend.data.read import SKIPPABLE
 from backend.data.split import SplitPlan, split_counts
 from backend.data.version import DataVersion
 from backend.errors import UserError
+from backend.texts import LOCALES
 from ui import data_progress, data_view, pickers
 from ui.errors import error_card
 from ui.text import say
@@ -39,22 +38,24 @@ class Actions:
     tab: DatasetsTab
     services: Services
 
-    def arrive(self, request: gr.Request) -> Updates:
-        """Fill the pickers; show the visitor's newest data set, or the empty page when they have none."""
-        workspace, locale = self.services.workspace(request), locale_of(request)
+    def arrive(self, typed: Mapping[str, str], request: gr.Request) -> Updates:
+        """Fill the pickers; show the data set shown before the language was changed, else the visitor's newest."""
+        locale = locale_of(request)
         models = pickers.tokenizer_choices(self.services, request)
         first = pickers.suited(self.services, request, [ref for _, ref in models])
         updates: Updates = {
             self.tab.tokenizer: gr.Dropdown(models, value=first),
             self.tab.uploading: data_progress.uploading(locale),
         }
-        listed = library.list_data(workspace)
+        listed = library.list_data(self.services.workspace(request))
         samples = [(library.title_of(one, locale), one.ref) for one in listed if one.ref.startswith("sample:")]
         updates[self.tab.samples] = gr.Radio(samples, value=None)
-        if listed and listed[0].ref.startswith("mine:"):
-            return updates | self._open(listed[0], "", request)
-        updates[self.tab.chosen] = gr.Dropdown(self._choices(listed, locale), value=None)
-        return updates | {self.tab.empty: gr.Column(visible=True)}
+        before = typed.get("datasets-chosen", "")
+        for one in listed:
+            if before in [title for each in LOCALES for title, _ in self._choices([one], each)]:
+                search = typed.get("datasets-search", "")
+                return updates | self._open(one, search, request) | {self.tab.search: search}
+        return updates | self._newest(request)
 
     def choose(self, ref: str | None, search: str, request: gr.Request) -> Updates:
         """Another data set."""
@@ -79,6 +80,29 @@ class Actions:
             return self._open(library.mend_text(self.services.workspace(request), ref), search, request)
         except UserError as error:
             return self._failed(error, [], locale_of(request))
+
+    def ask_remove(self, ref: str, request: gr.Request) -> Updates:
+        """Whether the data set is really to be removed, by its name."""
+        locale = locale_of(request)
+        title = library.title_of(library.open_data(self.services.workspace(request), ref), locale)
+        question = html.escape(say("datasets.remove_ask", locale, title=title))
+        return {
+            self.tab.question: f"<p>{question}</p>",
+            self.tab.ask: gr.Row(visible=True),
+            self.tab.remove: gr.Button(visible=False),
+        }
+
+    def keep(self) -> Updates:
+        """Not removed after all."""
+        return {self.tab.ask: gr.Row(visible=False), self.tab.remove: gr.Button(visible=True)}
+
+    def remove(self, ref: str, request: gr.Request) -> Updates:
+        """Remove the data set that was asked about, and show what is there now."""
+        try:
+            library.remove(self.services.workspace(request), ref)
+        except UserError as error:
+            return self.keep() | self._failed(error, [], locale_of(request))
+        return self._newest(request) | {self.tab.search: ""}
 
     def dismiss(self, ref: str | None) -> Updates:
         """Back to what was there before the error."""
@@ -151,7 +175,7 @@ class Actions:
             self.tab.drop: None,
         }
         try:
-            for step in _adding(self.services, request, paths, skip_bad_rows):
+            for step in data_progress.adding(self.services, request, paths, skip_bad_rows):
                 if isinstance(step, DataVersion):
                     yield self._open(step, "", request) | {self.tab.search: ""}
                 else:
@@ -159,13 +183,26 @@ class Actions:
         except Exception as error:  # noqa: BLE001 - an error stands where the table would stand; error_card logs ours
             yield self._failed(error, [str(path) for path in paths], locale)
 
+    def _newest(self, request: gr.Request) -> Updates:
+        """The visitor's newest data set, or the empty page when they have none."""
+        listed = library.list_data(self.services.workspace(request))
+        if listed and listed[0].ref.startswith("mine:"):
+            return self._open(listed[0], "", request)
+        return {
+            self.tab.chosen: gr.Dropdown(self._choices(listed, locale_of(request)), value=None),
+            self.tab.use_for_training: gr.Button(interactive=False),
+            self.tab.content: gr.Row(visible=False),
+            self.tab.empty: gr.Column(visible=True),
+        }
+
     def _open(self, version: DataVersion, search: str, request: gr.Request) -> Updates:
         """Everything that shows a data set, its first rows included."""
         tab, locale = self.tab, locale_of(request)
         found = describe.describe(version)
         listed = library.list_data(self.services.workspace(request))
         notes = library.notes_of(version)
-        mendable = version.ref.startswith("mine:") and any(note.key == "data.note.twice_encoded" for note in notes)
+        mine = version.ref.startswith("mine:")
+        mendable = mine and any(note.key == "data.note.twice_encoded" for note in notes)
         return {
             tab.chosen: gr.Dropdown(self._choices(listed, locale), value=version.ref),
             tab.filter: gr.Dropdown(_filters(found, locale), value=""),
@@ -179,6 +216,8 @@ class Actions:
             tab.details: _details(version, found, locale),
             tab.mend: gr.Button(visible=mendable),
             tab.tokens: "",
+            tab.remove: gr.Button(visible=mine),
+            tab.ask: gr.Row(visible=False),
             **self._rows(version.ref, search, "", dict(FIRST_VIEW), request),
         }
 
@@ -258,36 +297,3 @@ def _filters(found: describe.Description, locale: str) -> list[tuple[str, str]]:
             text = say("datasets.filter.empty", locale, column=column.name, count=f"{column.empty:,}")
             choices.append((text, json.dumps([column.name, None])))
     return choices[:100]
-
-
-def _adding(
-    services: Services, request: gr.Request, paths: list[Path], skip_bad_rows: bool
-) -> Iterator[float | None | DataVersion]:
-    """Shares done (None: unknown), then the new version. The work goes on when the page is closed meanwhile."""
-    workspace = services.workspace(request)
-    said: queue.Queue[float | None | DataVersion | Exception] = queue.Queue()
-
-    def progress(phase: str, done: int, total: int) -> None:
-        # Reading takes most of the time, saving the rest.
-        share = done / total if total else None
-        said.put(None if share is None else share * 0.9 if phase == "read" else 0.9 + share * 0.1)
-
-    def work() -> None:
-        try:
-            said.put(
-                library.add_files(workspace, services.settings, paths, progress=progress, skip_bad_rows=skip_bad_rows)
-            )
-        except Exception as error:  # noqa: BLE001 - carried over to the handler, which shows it
-            said.put(error)
-
-    threading.Thread(target=work, name="reading", daemon=True).start()
-    while True:
-        step = said.get()
-        # A slow browser needs only the latest share.
-        while isinstance(step, float) and not said.empty():
-            step = said.get()
-        if isinstance(step, Exception):
-            raise step
-        yield step
-        if isinstance(step, DataVersion):
-            return

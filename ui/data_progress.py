@@ -1,10 +1,19 @@
-"""What stands above the table while a file travels here and while it is read."""
+"""Reading an upload with its share done, and what stands above the table while it travels here and is read."""
 
 from __future__ import annotations
 
 import html
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
+import gradio as gr
+
+from backend.data import library
+from backend.data.version import DataVersion
 from ui.text import say
+from ui.visitor import Services
 
 # Gradio says nothing while the Upload button's files travel; the event comes when they have arrived.
 UPLOADING_JS = """
@@ -43,3 +52,36 @@ def reading(file: str, share: float | None, locale: str) -> str:
         else '<span class="bar busy"><i></i></span>'
     )
     return f'<div class="reading" role="status"><p>{words}</p>{bar}</div>'
+
+
+def adding(
+    services: Services, request: gr.Request, paths: list[Path], skip_bad_rows: bool
+) -> Iterator[float | None | DataVersion]:
+    """Shares done (None: unknown), then the new version. The work goes on when the page is closed meanwhile."""
+    workspace = services.workspace(request)
+    said: queue.Queue[float | None | DataVersion | Exception] = queue.Queue()
+
+    def progress(phase: str, done: int, total: int) -> None:
+        # Reading takes most of the time, saving the rest.
+        share = done / total if total else None
+        said.put(None if share is None else share * 0.9 if phase == "read" else 0.9 + share * 0.1)
+
+    def work() -> None:
+        try:
+            said.put(
+                library.add_files(workspace, services.settings, paths, progress=progress, skip_bad_rows=skip_bad_rows)
+            )
+        except Exception as error:  # noqa: BLE001 - carried over to the handler, which shows it
+            said.put(error)
+
+    threading.Thread(target=work, name="reading", daemon=True).start()
+    while True:
+        step = said.get()
+        # A slow browser needs only the latest share.
+        while isinstance(step, float) and not said.empty():
+            step = said.get()
+        if isinstance(step, Exception):
+            raise step
+        yield step
+        if isinstance(step, DataVersion):
+            return

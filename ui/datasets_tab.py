@@ -16,7 +16,10 @@ from ui.visitor import PageState, Services
 
 @dataclass(frozen=True, slots=True)
 class DatasetsTab:
-    """Widgets of the tab. view: offset, sort, descending. pending: the files of an upload that failed."""
+    """Widgets of the tab. view: offset, sort, descending. pending: the files of an upload that failed.
+
+    remove: asks the question; ask: the question with its two answers.
+    """
 
     chosen: gr.Dropdown
     search: gr.Textbox
@@ -41,6 +44,11 @@ class DatasetsTab:
     details: gr.HTML
     tokenizer: gr.Dropdown
     tokens: gr.HTML
+    remove: gr.Button
+    ask: gr.Row
+    question: gr.HTML
+    remove_yes: gr.Button
+    remove_no: gr.Button
     view: gr.State
     pending: gr.State
 
@@ -118,12 +126,23 @@ def build(services: Services) -> DatasetsTab:
                 elem_id="datasets-tokenizer",
             )
             tokens = gr.HTML(apply_default_css=False, elem_id="datasets-tokens")
+            remove = gr.Button(i18n("datasets.remove"), visible=False, elem_id="datasets-remove")
+            ask, question, remove_yes, remove_no = _build_question()
     return DatasetsTab(
         chosen=chosen, search=search, filter=filter_, upload=upload, use_for_training=use, uploading=uploading,
         notice=notice, retry=retry, skip=skip, dismiss=dismiss, empty=empty, drop=drop, samples=samples,
         content=content, table=table, pager=pager, previous=previous, next=next_, numbers=numbers, mend=mend,
-        details=details, tokenizer=tokenizer, tokens=tokens, view=view, pending=pending,
+        details=details, tokenizer=tokenizer, tokens=tokens, remove=remove, ask=ask, question=question,
+        remove_yes=remove_yes, remove_no=remove_no, view=view, pending=pending,
     )  # fmt: skip
+
+
+def _build_question() -> tuple[gr.Row, gr.HTML, gr.Button, gr.Button]:
+    with gr.Row(visible=False, elem_classes="ask-row", elem_id="datasets-ask") as ask:
+        question = gr.HTML(apply_default_css=False)
+        yes = gr.Button(i18n("datasets.remove_yes"), variant="stop", min_width=110)
+        no = gr.Button(i18n("datasets.remove_no"), min_width=110)
+    return ask, question, yes, no
 
 
 def _build_empty() -> tuple[gr.Column, gr.File, gr.Radio]:
@@ -159,16 +178,19 @@ def wire(tab: DatasetsTab, services: Services, state: PageState) -> None:
     uploaded.then(None, None, None, js=data_progress.UPLOADED_JS, api_visibility="private")
     opened = (
         uploaded,
-        state.arrived.change(shown(act.arrive), None, everything, **quiet),
+        state.arrived.change(shown(act.arrive), state.typed, everything, **quiet),
         tab.chosen.input(shown(act.choose), [tab.chosen, tab.search], everything, **quiet),
         tab.samples.input(shown(act.choose), [tab.samples, tab.search], everything, **quiet),
         tab.drop.upload(shown(act.upload), [tab.drop], everything, **quiet, **lane),
         tab.skip.click(shown(act.upload_skipping), [tab.pending], everything, **quiet, **lane),
         tab.mend.click(shown(act.mend), [tab.chosen, tab.search], everything, **quiet, **lane),
+        tab.remove_yes.click(shown(act.remove), [tab.chosen], everything, **quiet, **lane),
     )
     for event in opened:
         event.success(**tokens)
     tab.tokenizer.input(**tokens)
+    tab.remove.click(shown(act.ask_remove), [tab.chosen], everything, **quiet)
+    tab.remove_no.click(act.keep, None, everything, **quiet)
     tab.dismiss.click(shown(act.dismiss), [tab.chosen], everything, **quiet)
     # A text put in at once (pasted by a program, filled by a browser) changes the box without an input event.
     for trigger in (tab.search.change, tab.filter.input):

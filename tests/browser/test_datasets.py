@@ -81,6 +81,29 @@ def test_a_chinese_page_reads_a_gb18030_file_and_has_no_english_of_its_own(app: 
     assert not re.findall("[A-Za-z]{3,}", left)
 
 
+def test_a_data_set_of_one_s_own_is_removed_after_a_question(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url)
+    open_data(page)
+    upload(page, "spoons.csv", reviews("a spoon"))
+    chosen, ask, remove = page.locator("#datasets-chosen input"), page.locator("#datasets-ask"), "#datasets-remove"
+    expect(chosen).to_have_value(re.compile("spoons"))
+    page.locator(remove).click()
+    expect(ask).to_contain_text("Remove “spoons” from this workspace")
+    ask.get_by_role("button", name="Keep it").click()
+    expect(ask).to_be_hidden()
+    page.locator(remove).click()
+    ask.get_by_role("button", name="Remove").click()
+    expect(chosen).not_to_have_value(re.compile("spoons"))
+    expect(ask).to_be_hidden()
+    chosen.click()
+    options = page.locator("#datasets-chosen [role=option]")
+    expect(options.filter(has_text="Product reviews")).to_be_visible()
+    expect(options.filter(has_text="spoons")).to_have_count(0)
+    options.filter(has_text="Product reviews").click()
+    expect(chosen).to_have_value(re.compile("Product reviews"))
+    expect(page.locator(remove)).to_be_hidden()
+
+
 def test_a_picture_named_csv_is_refused_in_words(app: App, open_page: OpenPage) -> None:
     page = open_page(app.url, language="zh-CN")
     open_data(page)

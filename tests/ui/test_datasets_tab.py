@@ -28,7 +28,7 @@ def tab(settings: Settings) -> Iterator[DatasetsTab]:
     services = Services(settings, ModelShelf(settings), ANYONE)
     with gr.Blocks(analytics_enabled=False):
         tab = datasets_tab.build(services)
-        datasets_tab.wire(tab, services, PageState(gr.State(""), gr.State("")))
+        datasets_tab.wire(tab, services, PageState(gr.State(""), gr.State(""), gr.State({})))
         yield tab
 
 
@@ -61,10 +61,10 @@ def is_visible(update: Any) -> bool:
 
 
 def test_a_newcomer_sees_the_empty_page_with_the_samples(act: Actions, tab: DatasetsTab) -> None:
-    changed = act.arrive(ANYONE)
+    changed = act.arrive({}, ANYONE)
     assert is_visible(changed[tab.empty])
     assert ("Product reviews (English)", "sample:reviews_en") in changed[tab.samples].choices
-    assert tab.use_for_training not in changed
+    assert not changed[tab.use_for_training].interactive
 
 
 def test_an_upload_shows_its_rows_and_offers_training(act: Actions, tab: DatasetsTab, tmp_path: Path) -> None:
@@ -78,7 +78,33 @@ def test_an_upload_shows_its_rows_and_offers_training(act: Actions, tab: Dataset
 
 def test_a_reloaded_page_shows_the_newest_upload(act: Actions, tab: DatasetsTab, tmp_path: Path) -> None:
     last(act.upload([file(tmp_path, "mine.csv", reviews())], ANYONE))
-    assert act.arrive(ANYONE)[tab.chosen].value == "mine:mine"
+    assert act.arrive({}, ANYONE)[tab.chosen].value == "mine:mine"
+
+
+def test_a_removed_data_set_makes_room_for_the_one_before_it_then_for_the_empty_page(
+    act: Actions, tab: DatasetsTab, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        last(act.upload([file(tmp_path, f"{name}.csv", reviews())], ANYONE))
+    assert "“second”" in act.ask_remove("mine:second", ANYONE)[tab.question]
+    assert act.remove("mine:second", ANYONE)[tab.chosen].value == "mine:first"
+    changed = act.remove("mine:first", ANYONE)
+    assert is_visible(changed[tab.empty]) and not is_visible(changed[tab.content])
+    assert not changed[tab.use_for_training].interactive
+
+
+def test_a_sample_offers_no_remove_and_a_refusal_stands_as_an_error(act: Actions, tab: DatasetsTab) -> None:
+    assert not is_visible(act.choose("sample:reviews_en", "", ANYONE)[tab.remove])
+    changed = act.remove("sample:reviews_en", ANYONE)
+    assert "error-card" in changed[tab.notice] and is_visible(changed[tab.retry])
+    assert not is_visible(changed[tab.ask])
+
+
+def test_another_language_shows_the_same_data_set_and_search(act: Actions, tab: DatasetsTab, tmp_path: Path) -> None:
+    last(act.upload([file(tmp_path, "mine.csv", reviews())], ANYONE))
+    typed = {"datasets-chosen": "商品评论（英文）（480 行）", "datasets-search": "the"}
+    changed = act.arrive(typed, ANYONE)
+    assert changed[tab.chosen].value == "sample:reviews_en" and "<mark>" in changed[tab.table]
 
 
 def test_reading_is_said_before_the_table_comes(act: Actions, tab: DatasetsTab, tmp_path: Path) -> None:
