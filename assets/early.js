@@ -15,19 +15,41 @@
     url.searchParams.set("__theme", scheme);
     history.replaceState(history.state, "", url);
   }
+  const tabNames = ["playground", "tokenizer", "datasets", "finetune", "metrics"];
+  const tabButtons = () => [...document.querySelectorAll("#tabs > .tab-wrapper [role=tab]")];
+  // A change of language needs a new page: what stands in the boxes, by elem_id, goes over to it, and the open tab.
+  const typed = () => {
+    const found = { tab: tabNames[tabButtons().findIndex(tab => tab.getAttribute("aria-selected") === "true")] };
+    for (const box of document.querySelectorAll("#tabs .block[id] :is(textarea, input:not([type]), input[type=text], input:checked)")) {
+      const { id } = box.closest(".block[id]");
+      if (!id.startsWith("component-")) found[id] ??= box.value;
+    }
+    return found;
+  };
+  const keep = () => { try { sessionStorage.setItem("workbench-typed", JSON.stringify(typed())); } catch { /* too much, or a private window */ } };
+  const kept = () => {
+    try {
+      const words = sessionStorage.getItem("workbench-typed") ?? "";
+      sessionStorage.removeItem("workbench-typed");
+      return words;
+    } catch { return ""; }
+  };
   window.workbench = {
-    // [language, secret]: sent to the server when the page opens.
+    tabNames,
+    tabButtons,
+    // [language, secret, what was typed before the language changed]: sent to the server when the page opens.
     visitor() {
       let secret = store.get("workbench-visitor");
       if (!secret) {
         secret = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("");
         store.set("workbench-visitor", secret);
       }
-      return [chosen, secret];
+      return [chosen, secret, kept()];
     },
     speak(wanted) {
       if (wanted === chosen) return;
       store.set("workbench-language", wanted);
+      keep();
       location.reload();
     },
     toggleScheme() {
@@ -37,6 +59,18 @@
       url.searchParams.set("__theme", dark ? "dark" : "light");
       history.replaceState(history.state, "", url);
     },
+    language: chosen,
+    // Scrolls as little as it takes to see a thing: its beginning, where it is higher than the window.
+    reveal(what) {
+      const part = typeof what === "string" ? document.querySelector(what) : what;
+      if (!part) return;
+      const { top, bottom, height } = part.getBoundingClientRect();
+      if (top >= 0 && bottom <= innerHeight) return;
+      const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      part.scrollIntoView({ block: height > innerHeight ? "start" : "nearest", behavior: calm ? "auto" : "smooth" });
+    },
+    // A form that is about to make room for another takes no more words: they would go with it.
+    hold: held => document.querySelectorAll(".playground-form .block").forEach(part => { part.inert = held; }),
     seen: key => store.get(key),
     remember: (key, value) => store.set(key, value),
   };

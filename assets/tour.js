@@ -2,20 +2,23 @@
 (() => {
   const key = "workbench-tour";
   let step = -1;
-  const texts = () => tourTexts[workbench.visitor()[0]];
-  const tabNames = ["playground", "tokenizer", "datasets", "finetune", "metrics"];
-  const openTab = name => {
-    const buttons = document.querySelectorAll("#tabs > .tab-wrapper [role=tab]");
-    buttons[tabNames.indexOf(name)]?.click();
+  let outlined = null;
+  const texts = () => tourTexts[workbench.language];
+  const tabButton = name => workbench.tabButtons()[workbench.tabNames.indexOf(name)];
+  // What the step is about; the tab where it will stand as long as it cannot be seen.
+  const target = () => {
+    if (step < 0) return null;
+    const { target: id, tab } = texts().steps[step];
+    const node = document.getElementById(id);
+    return node?.getClientRects().length ? node : tabButton(tab);
   };
-  const clear = () => document.querySelectorAll(".tour-target").forEach(node => node.classList.remove("tour-target"));
   const outline = () => {
-    clear();
-    const target = step >= 0 && document.getElementById(texts().steps[step].target);
-    if (target) {
-      target.classList.add("tour-target");
-      target.scrollIntoView({ block: "nearest", behavior: "smooth" });
-    }
+    const wanted = target();
+    if (wanted === outlined && (!wanted || wanted.classList.contains("tour-target"))) return;
+    outlined?.classList.remove("tour-target");
+    outlined = wanted;
+    wanted?.classList.add("tour-target");
+    workbench.reveal(wanted);
   };
   const card = () => {
     let node = document.getElementById("tour");
@@ -53,7 +56,7 @@
   const end = () => {
     step = -1;
     workbench.remember(key, "seen");
-    clear();
+    outline();
     document.getElementById("tour")?.remove();
   };
   const show = number => {
@@ -62,12 +65,12 @@
     const moved = step < 0 || steps[step].tab !== steps[number].tab;
     step = number;
     workbench.remember(key, String(number));
-    if (moved) openTab(steps[number].tab);
+    if (moved) tabButton(steps[number].tab)?.click();
     const buttons = [button(words.skip, end)];
     if (number > 0) buttons.push(button(words.back, () => show(number - 1)));
     buttons.push(button(number + 1 < steps.length ? words.next : words.finish, () => show(number + 1), true));
     draw(`${words.step} ${number + 1} / ${steps.length}`, steps[number].title, steps[number].text, buttons);
-    setTimeout(outline, moved ? 400 : 50);
+    outline();
   };
   const offer = () => {
     const { words } = texts();
@@ -75,9 +78,13 @@
   };
   workbench.tour = show;
   document.addEventListener("keydown", event => { if (event.key === "Escape" && document.getElementById("tour")) end(); });
-  // Targets appear when a view is drawn: keep the outline on them.
-  new MutationObserver(() => { if (step >= 0 && !document.querySelector(".tour-target")) outline(); })
-    .observe(document.documentElement, { childList: true, subtree: true });
+  // Targets come and go as views are drawn: keep the outline on them.
+  let due = false;
+  new MutationObserver(() => {
+    if (due || step < 0) return;
+    due = true;
+    requestAnimationFrame(() => { due = false; outline(); });
+  }).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ["class", "style", "aria-selected"] });
   const ready = setInterval(() => {
     if (!document.querySelector("#tabs > .tab-wrapper [role=tab]")) return;
     clearInterval(ready);

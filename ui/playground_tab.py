@@ -20,6 +20,8 @@ from ui.visitor import PageState, Services, locale_of
 __all__ = ["PlaygroundTab", "build", "wire"]
 
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+_REVEAL = "() => workbench.reveal('.answer-card')"
+HOLD, _LET_GO = "() => workbench.hold(true)", "() => workbench.hold(false)"
 
 
 def build(services: Services) -> PlaygroundTab:
@@ -42,11 +44,17 @@ def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
         tab.go_train,
     ]
 
-    def arrive(request: gr.Request) -> tuple[Any, ...]:
+    def arrive(typed: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
         fitting = {name: pickers.fitting_models(services, request, name) for name in all_tasks()}
         # A page on a new machine opens with something that works.
         first = next((name for name in fitting if fitting[name]), next(iter(fitting)))
-        return show_task(services, request, first, {})
+        if (before := typed.get("playground-task", "")) in fitting:
+            first = before
+        given = given_before(all_tasks()[first], typed)
+        # Where nothing was typed, the model that suits the new language stands there.
+        model = pickers.ref_of(services, request, typed.get("playground-model", "")) if given else None
+        kept = {"kept": {first: given}, "models": {first: model}}
+        return *show_task(services, request, first, kept), typed.get("many-texts", "")
 
     def say_model(model: str | None, task: str | None, request: gr.Request) -> gr.Dropdown:
         locale = locale_of(request)
@@ -63,7 +71,7 @@ def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
     def open_inside(asked: Any, request: gr.Request) -> tuple[bool, str]:
         return True, asking.inside_of(services, asked, request)
 
-    state.arrived.change(shown(arrive), None, shown_task, **_QUIET)
+    state.arrived.change(shown(arrive), state.typed, [*shown_task, tab.many.texts], **_QUIET)
     tab.model.change(shown(say_model), [tab.model, tab.rail], tab.model, **_QUIET)
     tab.stop.click(shown(stop_answer), None, tab.stop, queue=False, **_QUIET)
     tab.new_chat.click(shown(clear_chat), None, [tab.chat, tab.new_chat, tab.foot], queue=False, **_QUIET)
@@ -78,7 +86,9 @@ def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
                 drawn = form.draw(task, task_form["kept"].get(task.name, {}), locale_of(request))
                 _wire_form(tab, services, stops, many_stops, task, drawn, shown_task)
 
-        gr.render(inputs=[tab.form], triggers=[tab.form.change], show_progress="hidden")(draw_form)
+        # One at a time: what Gradio keeps of a render (its widgets by key, its count) is not made for several threads.
+        one = {"concurrency_limit": 1, "concurrency_id": "draw-form"}
+        gr.render(inputs=[tab.form], triggers=[tab.form.change], show_progress="hidden", **one)(draw_form)
 
 
 def _wire_form(
@@ -129,16 +139,27 @@ def _wire_form(
         **_QUIET,
     }  # fmt: skip
     inputs = list(drawn.inputs.values())
-    tab.run.click(**run)
-    for box in inputs:
-        box.submit(**run)
+    asks = [tab.run.click, *(box.submit for box in inputs)]
+    for ask in asks:
+        ask(**run)
     drawn.examples.click(take_example, drawn.examples, inputs, queue=False, **_QUIET).success(**run)
     tab.instead.click(shown(use_instead), tab.model, [tab.model, tab.instead], **_QUIET).success(**run)
+    # On a phone, and below open settings, the answer stands where it cannot be seen from the button.
+    for ask in (*asks, drawn.examples.click):
+        ask(None, None, None, js=_REVEAL, **_QUIET)
     context: dict[str, Any] = {"form": tab.form, "model": tab.model, **widgets}
-    tab.rail.input(shown(switch_task), inputs_kwargs={"rail": tab.rail, **context}, outputs=shown_task, **_QUIET)
-    tab.wanted_model.change(
+    tab.rail.input(None, None, None, js=HOLD, **_QUIET)
+    switched = tab.rail.input(
+        shown(switch_task), inputs_kwargs={"rail": tab.rail, **context}, outputs=shown_task, **_QUIET
+    )
+    opened = tab.wanted_model.change(
         shown(open_wanted), inputs_kwargs={"wanted": tab.wanted_model, **context}, outputs=shown_task, **_QUIET
     )
+    # A new form comes free; the old one is set free only where it stays.
+    for event in (switched, opened):
+        event.failure(None, None, None, js=_LET_GO, **_QUIET)
+    stays = f"shown => shown === {task.name!r} && workbench.hold(false)"
+    opened.success(None, tab.rail, None, js=stays, **_QUIET)
     many.wire_form(tab.many, tab.model, services, many_stops, task, widgets)
 
 
@@ -148,6 +169,12 @@ def remembered(form: Mapping[str, Any], task: Task, model: str | None, given: Ma
         "kept": {**form["kept"], task.name: dict(given)},
         "models": {**form["models"], task.name: model},
     }
+
+
+def given_before(task: Task, typed: Mapping[str, str]) -> dict[str, str]:
+    """What stood in the task's boxes on the page before, by the names of Form.by_name."""
+    boxes = {one.name: typed.get(f"playground-{one.name}") for one in task.inputs}
+    return {f"inputs.{name}": text for name, text in boxes.items() if text}
 
 
 def show_task(services: Services, request: gr.Request, name: str, kept: Mapping[str, Any]) -> tuple[Any, ...]:

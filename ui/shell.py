@@ -21,7 +21,7 @@ from ui import api, datasets_tab, finetune_tab, metrics_tab, playground_tab, sta
 from ui.errors import shown
 from ui.text import i18n, say, translations
 from ui.theme import ASSETS, css, early_script, head, theme
-from ui.visitor import PageState, Services, enter, locale_of
+from ui.visitor import PageState, Services, enter, locale_of, typed_before
 
 # Seconds: every hour, uploads and downloads of the day before go. What was read from them is in the workspace.
 UPLOADS_SWEPT = (3600, 86400)
@@ -36,7 +36,7 @@ def build_page(settings: Settings) -> gr.Blocks:
     )
     with page:
         header = gr.HTML(_header("en", ""), elem_id="header", padding=False)
-        state = PageState(arrived=gr.State(""), pulse=gr.State(""))
+        state = PageState(arrived=gr.State(""), pulse=gr.State(""), typed=gr.State({}))
         timer = gr.Timer(2, active=False)
         starters.build(state)
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
@@ -58,6 +58,9 @@ def build_page(settings: Settings) -> gr.Blocks:
         _wire_visitor(page, services, state, header, tabs, timer, finetune.started)
         _join(tabs, datasets.use_for_training, datasets.chosen, finetune.wanted_data, "finetune", _wanted_ref)
         _join(tabs, finetune.try_it, finetune.try_ref, playground.wanted_model, "playground", _wanted_ref)
+        finetune.try_it.click(
+            None, None, None, js=playground_tab.HOLD, show_progress="hidden", api_visibility="private"
+        )
         metrics.open_run.change(
             _open_run, [metrics.open_run], [finetune.wanted_run, tabs], show_progress="hidden", api_visibility="private"
         )
@@ -145,17 +148,18 @@ def _wire_visitor(
     started: gr.State,
 ) -> None:
     """The browser introduces itself at load; then the timer, tab changes and starts of runs keep `pulse` true."""
-    language = gr.Textbox(visible=False)
-    secret = gr.Textbox(visible=False)
+    language, secret, kept = (gr.Textbox(visible=False) for _ in range(3))
 
-    def arrive(language: str, secret: str, request: gr.Request) -> str:
+    def arrive(language: str, secret: str, kept: str, request: gr.Request) -> tuple[str, dict[str, str], Any]:
         enter(request.session_hash or "", language, secret)
         services.queue.recover(services.workspace(request))
         # Somebody is here: have a child with the libraries in it ready for their first forecast or run.
         services.queue.warm()
         # A laptop goes online and offline while the app runs; the header is drawn after this.
         services.shelf.recheck()
-        return f"{request.session_hash} {language}"
+        typed = typed_before(kept)
+        tab = gr.Tabs(selected=typed["tab"]) if "tab" in typed else gr.skip()
+        return f"{request.session_hash} {language}", typed, tab
 
     def tick(request: gr.Request) -> tuple[str, gr.Timer]:
         workspace = services.workspace(request)
@@ -166,7 +170,13 @@ def _wire_visitor(
         return _header(locale, _status(services, request, locale))
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    page.load(shown(arrive), [language, secret], state.arrived, js="() => workbench.visitor()", **quiet)
+    page.load(
+        shown(arrive),
+        [language, secret, kept],
+        [state.arrived, state.typed, tabs],
+        js="() => workbench.visitor()",
+        **quiet,
+    )
     state.arrived.change(shown(draw_header), None, header, **quiet)
     for trigger in (timer.tick, state.arrived.change, started.change, tabs.select):
         # Through the queue: with queue=False Gradio tells the page of no changed State, and nobody would hear it.

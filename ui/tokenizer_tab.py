@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from backend.texts import LOCALES
 from backend.tokenization import inspect
 from ui import pickers, token_view
 from ui.errors import error_card, shown
@@ -79,13 +80,18 @@ def build(services: Services) -> TokenizerTab:
 def wire(tab: TokenizerTab, services: Services, state: PageState) -> None:
     """Connect its widgets."""
 
-    def arrive(request: gr.Request) -> tuple[gr.Dropdown, str, gr.Dataset]:
+    def arrive(typed: dict[str, str], request: gr.Request) -> tuple[gr.Dropdown, str, gr.Dataset]:
         locale = locale_of(request)
         choices = pickers.tokenizer_choices(services, request)
         samples = [[say(f"tokenizer.example.{name}", locale)] for name in EXAMPLES]
         names = [say(f"tokenizer.example.{name}.name", locale) for name in EXAMPLES]
         first = pickers.suited(services, request, [ref for _, ref in choices])
-        return gr.Dropdown(choices, value=first), samples[0][0], gr.Dataset(samples=samples, sample_labels=names)
+        text = typed.get("tokenizer-text", "")
+        if not text or is_opening(text):
+            text = samples[0][0]
+        elif chosen := typed.get("tokenizer-picker"):
+            first = pickers.ref_of(services, request, chosen)
+        return gr.Dropdown(choices, value=first), text, gr.Dataset(samples=samples, sample_labels=names)
 
     def show_tokens(
         tokenizer: str | None, text: str, special_tokens: bool, request: gr.Request
@@ -115,13 +121,22 @@ def wire(tab: TokenizerTab, services: Services, state: PageState) -> None:
         "api_visibility": "private",
     }
     filled = state.arrived.change(
-        shown(arrive), None, [tab.tokenizer, tab.text, tab.examples], show_progress="hidden", api_visibility="private"
+        shown(arrive),
+        state.typed,
+        [tab.tokenizer, tab.text, tab.examples],
+        show_progress="hidden",
+        api_visibility="private",
     )
     filled.success(**answer)
     taken = tab.examples.click(take_example, tab.examples, tab.text, queue=False, api_visibility="private")
     taken.success(**answer)
     for event in (tab.tokenize.click, tab.tokenizer.input, tab.special_tokens.input, tab.text.submit):
         event(**answer)
+
+
+def is_opening(text: str) -> bool:
+    """Whether a text is the one that stands there when the page opens, in one of the languages."""
+    return text in [say(f"tokenizer.example.{EXAMPLES[0]}", locale) for locale in LOCALES]
 
 
 def take_example(sample: list[str]) -> str:

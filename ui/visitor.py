@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import threading
 from collections import OrderedDict
@@ -39,6 +40,20 @@ def locale_of(request: gr.Request | None) -> str:
         return "en"
     known = _sessions.get(request.session_hash or "")
     return known[0] if known else _supported(request.headers.get("accept-language", "en") if request.headers else "en")
+
+
+def typed_before(words: str) -> dict[str, str]:
+    """What early.js kept from the page before a change of language: text by elem_id, and the tab that was open.
+
+    words: JSON as the browser says it; whatever is not such a dictionary counts as nothing.
+    """
+    try:
+        found = json.loads(words or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: text for name, text in found.items() if isinstance(text, str)}
 
 
 def _supported(language: str) -> str:
@@ -80,3 +95,5 @@ class PageState:
     """Changes once, when the visitor's language and workspace are known: fill the tab on its .change."""
     pulse: gr.State
     """Fingerprint of this workspace's runs: redraw on its .change."""
+    typed: gr.State
+    """dict[str, str]: what stood in the boxes before the language was changed, by elem_id. Set with `arrived`."""

@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import App, OpenPage, open_tab
+from ui.text import say
 
 
 def test_the_browser_s_language_is_the_first_guess_and_the_switch_is_remembered(app: App, open_page: OpenPage) -> None:
@@ -47,6 +48,49 @@ def test_the_tour_is_offered_once_goes_on_after_a_reload_and_stays_away_once_lef
     page.reload()
     expect(page.locator("#header .status .device")).not_to_be_empty()
     expect(tour).to_have_count(0)
+
+
+def test_a_change_of_language_keeps_what_was_typed_the_task_and_the_open_tab(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url)
+    page.locator("#playground-task").get_by_text("Write and chat").click()
+    message, words = page.locator("#playground-messages textarea"), page.locator("#tokenizer-text textarea")
+    message.fill("Say a word.")
+    open_tab(page, "tokenizer")
+    words.fill("seven words that I would not lose")
+    for language, tab in (("中文", "分词"), ("EN", "Tokens")):
+        page.get_by_role("button", name=language, exact=True).click()
+        expect(page.get_by_role("tab", name=tab, exact=True)).to_have_attribute("aria-selected", "true")
+        expect(words).to_have_value("seven words that I would not lose")
+        # The server has the text, too: it has counted its tokens.
+        expect(page.locator("#tokens")).to_contain_text("lose")
+    open_tab(page, "playground")
+    expect(message).to_have_value("Say a word.")
+    page.locator("#playground-run").click()
+    expect(page.locator("#playground-chat")).to_contain_text("Say a word.")
+
+
+def test_a_change_of_language_alone_changes_the_example_and_the_model_too(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url)
+    open_tab(page, "tokenizer")
+    expect(page.locator("#tokens .token").first).to_be_visible()
+    page.get_by_role("button", name="中文", exact=True).click()
+    expect(page.locator("#tokenizer-text textarea")).to_have_value(say("tokenizer.example.mixed", "zh-CN"))
+    expect(page.locator("#tokenizer-picker input")).to_have_value(re.compile("multilingual-e5-small"))
+
+
+def test_the_tour_starts_from_a_phone_and_its_last_step_points_to_where_the_report_will_be(
+    app: App, open_page: OpenPage
+) -> None:
+    page = open_page(app.url, width=390)
+    page.get_by_role("button", name="Tour").click()
+    tour = page.locator("#tour")
+    for step in range(1, 6):
+        expect(tour).to_contain_text(f"Step {step} / 6")
+        expect(page.locator(".tour-target")).to_have_count(1)
+        tour.get_by_role("button", name="Next").click()
+    expect(page.locator(".tour-target")).to_have_text("Fine-tune")
+    tour.get_by_role("button", name="Done").click()
+    expect(page.locator(".tour-target")).to_have_count(0)
 
 
 def test_nothing_is_wider_than_a_phone_on_any_tab(app: App, open_page: OpenPage) -> None:

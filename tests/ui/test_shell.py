@@ -80,6 +80,12 @@ def test_the_language_of_a_page_is_the_one_it_introduced_itself_with() -> None:
     assert visitor.locale_of(request("stranger")) == "en"
 
 
+@pytest.mark.parametrize("words", ["", "{", "[1]", "null", '{"a": 1}'])
+def test_what_a_browser_says_it_kept_counts_for_nothing_if_it_is_no_text_by_name(words: str) -> None:
+    assert visitor.typed_before(words) == {}
+    assert visitor.typed_before('{"a": 1, "b": "text"}') == {"b": "text"}
+
+
 def test_pages_that_were_closed_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visitor, "SESSIONS_KEPT", 2)
     for session in ("a", "b", "c"):
