@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backend.data.query import rows
 from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.recipes.base import PRESETS, Finding
+from backend.recipes.head import HeadState
 from backend.texts import catalogue
 from backend.training.spec import Forecast
 from ui import phrases
@@ -18,6 +19,7 @@ from ui.text import say
 
 PROOF_ROWS = 3
 PROOF_LETTERS = 160
+LABELS_NAMED = 4
 LEVELS = {"ok": ("✓", "done"), "warning": ("!", "interrupted"), "error": ("✕", "failed")}
 VERDICTS = {"fits": "done", "tight": "interrupted", "exceeds": "failed"}
 
@@ -91,6 +93,15 @@ def unknown_warning(share: float, model: str, locale: str) -> str:
     return f'<ul class="findings">{_finding("warning", text, "", escaped=True)}</ul>'
 
 
+def head_note(state: HeadState | None, labels: Sequence[str], locale: str) -> str:
+    """Which weights of the model will be new, and why that is normal. labels: those that the model knows."""
+    if state is None:
+        return ""
+    known = ", ".join(labels[:LABELS_NAMED]) + (" …" if len(labels) > LABELS_NAMED else "")
+    text = say(f"recipe_form.head.{state}", locale, labels=known, count=len(labels))
+    return f'<p class="muted small head-note">{html.escape(text)}</p>'
+
+
 def unmeasured(locale: str) -> str:
     """The card before a forecast."""
     return (
@@ -135,16 +146,17 @@ def forecast(found: Forecast, locale: str) -> str:
 def refusal(error: UserError, locale: str) -> str:
     """The card when nothing can start: what is wrong, and that all that was entered is still there."""
     return (
-        error_card(_in_words(error, locale), locale)
+        error_card(in_words(error, locale), locale)
         + f'<p class="split-line">{html.escape(say("finetune.kept", locale))}</p>'
     )
 
 
-def _in_words(error: UserError, locale: str) -> UserError:
+def in_words(error: UserError, locale: str) -> UserError:
     """The error with a setting named as the form names it, and an emptied box called empty."""
     values = dict(error.values)
-    if f"arguments.{values.get('name')}" in catalogue("en"):
-        values["name"] = say(f"arguments.{values['name']}", locale)
+    for area in ("arguments", "anatomy"):
+        if (key := f"{area}.{values.get('name')}") in catalogue("en"):
+            values["name"] = say(key, locale)
     if "value" in values and values["value"] is None:
         values["value"] = say("finetune.nothing", locale)
     return UserError(error.key, **values)
@@ -178,7 +190,8 @@ def _todo(finding: Finding, locale: str) -> str:
 
 
 def _cut(value: Any) -> str:
-    text = "" if value is None else " ".join(str(value).split())
+    words = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    text = "" if value is None else " ".join(words.split())
     return text if len(text) <= PROOF_LETTERS else text[:PROOF_LETTERS] + "…"
 
 

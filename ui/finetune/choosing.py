@@ -9,8 +9,9 @@ import gradio as gr
 
 from backend.data.describe import UNKNOWN_LIMIT
 from backend.data.library import open_data
+from backend.data.version import DataVersion
 from backend.errors import UserError
-from backend.recipes import all_recipes
+from backend.recipes import all_recipes, suggest_recipe
 from backend.recipes.base import TrainArguments
 from backend.training.suggest import ENGLISH, suggest_model
 from ui import pickers
@@ -59,19 +60,36 @@ class Choosing:
         """The models there are now, in the same way."""
         return gr.Dropdown(choices=pickers.model_choices(self.services, request))
 
-    def guess(self, data: str | None, recipe_name: str, request: gr.Request) -> Updates:
-        """Data was chosen: its columns, which of them plays which role, a name for the run."""
+    def guess(self, data: str | None, request: gr.Request) -> Updates:
+        """Data was chosen: the recipe that suits it, and which of its columns plays which role."""
         if not data:
             return {self.form.data: gr.skip()}
-        recipe = all_recipes()[recipe_name]
         version = open_data(self.services.workspace(request), data)
+        return self._roles(version, suggest_recipe(version), locale_of(request))
+
+    def change_recipe(self, data: str | None, recipe_name: str, request: gr.Request) -> Updates:
+        """Another recipe was chosen: its roles, and which column plays which."""
+        locale = locale_of(request)
+        if not data:
+            roles = {role.name for role in all_recipes()[recipe_name].roles}
+            shown = {widget: gr.Dropdown(visible=role in roles) for role, widget in self.form.columns.items()}
+            return shown | {self.form.recipe: self._recipe(recipe_name, locale)}
+        return self._roles(open_data(self.services.workspace(request), data), recipe_name, locale)
+
+    def _roles(self, version: DataVersion, recipe_name: str, locale: str) -> Updates:
+        recipe = all_recipes()[recipe_name]
         guessed = recipe.guess_columns(version)
         names = [column.name for column in version.columns]
         roles = {role.name for role in recipe.roles}
-        return {
+        updates: Updates = {
             widget: gr.Dropdown(choices=names, value=guessed.get(role), visible=role in roles)
             for role, widget in self.form.columns.items()
         }
+        return updates | {self.form.recipe: self._recipe(recipe_name, locale)}
+
+    def _recipe(self, name: str, locale: str) -> Any:
+        choices = [(say(f"recipes.{one}", locale), one) for one in all_recipes()]
+        return gr.Dropdown(choices=choices, value=name, info=say(f"recipes.{name}.help", locale))
 
     def suggest(self, request: gr.Request, **values: Any) -> Updates:
         """The model that fits the language of the data."""
@@ -104,11 +122,13 @@ class Choosing:
         """A model was chosen: its facts, whether it knows the language of the data, a name for the run."""
         locale, form = locale_of(request), Filled.of(self.services, request, values)
         hide: Updates = {self.form.unknown: gr.HTML(visible=False), self.form.switch_model: gr.Button(visible=False)}
+        hide[self.form.head] = ""
         if not values["model"]:
             return hide
         facts = form.model()
         updates = hide | {self.form.model: gr.Dropdown(info=pickers.facts_line(facts, locale))}
         if form.has_data:
+            updates[self.form.head] = cards.head_note(form.head(), facts.labels, locale)
             updates[self.form.name] = gr.Textbox(placeholder=run_name(form.version().title, facts.title))
         share = form.unknown_share()
         if share <= UNKNOWN_LIMIT:
@@ -173,7 +193,7 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     know: dict[str, Any] = {
         "fn": shown(acts.know_model),
         "inputs": [acts.suggested],
-        "outputs": [form.model, form.name, form.unknown, form.switch_model],
+        "outputs": [form.model, form.name, form.head, form.unknown, form.switch_model],
         **follow,
     }
     refill: dict[str, Any] = {
@@ -184,16 +204,20 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     }
     suggest: dict[str, Any] = {"fn": shown(acts.suggest), "outputs": [form.model, acts.suggested], **follow}
     # What the person changes fires .input; what follows is chained, so that each step is made once and in order.
-    chosen = gr.on(
-        [form.data.change, form.recipe.change], shown(acts.guess), [form.data, form.recipe], columns, **quiet
-    )
+    roles = [form.recipe, *columns]
+    chosen = form.data.change(shown(acts.guess), [form.data], roles, **quiet)
     chosen.then(**look).then(**suggest).then(**know).then(**refill)
+    # The model stays: the language of the data is what it was.
+    turned = form.recipe.input(shown(acts.change_recipe), [form.data, form.recipe], roles, **quiet)
+    turned.then(**look).then(**know).then(**refill)
     gr.on([widget.input for widget in columns], **look).then(**know)
     gr.on([widget.change for widget in form.split.values()], **look)
     form.model.input(**know).then(**refill)
     form.switch_model.click(lambda ref: ref, [acts.suggested], [form.model], **quiet).then(**know).then(**refill)
+    form.anatomy.from_nothing.input(**refill)
     form.preset.input(shown(acts.fill_preset), outputs=[*arguments, acts.filled], **follow)
     priced = [form.data, form.model, form.launcher, *columns, *form.split.values(), *arguments]
+    priced += form.anatomy.inputs.values()
     gr.on(
         [widget.change for widget in priced],
         shown(acts.retitle),

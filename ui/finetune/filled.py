@@ -15,13 +15,17 @@ from backend.data.split import SplitPlan, split_counts
 from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.models import ModelFacts, device_name
+from backend.models.anatomy import Anatomy
+from backend.models.shape import Shape
 from backend.recipes import all_recipes
 from backend.recipes.base import Preset, Recipe, TrainArguments
+from backend.recipes.head import HeadState, head_state
+from backend.training.from_nothing import gentle, look_at, new_model
 from backend.training.spec import RunSpec
 from backend.workspace import Workspace
 from ui.visitor import Services
 
-ARGUMENT, SPLIT, COLUMN = "argument_", "split_", "column_"
+ARGUMENT, SPLIT, COLUMN, SHAPE = "argument_", "split_", "column_", "shape_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ class Filled:
             rows = self.split_counts()["train"]
         except UserError:
             rows = round(self.version().rows * (1 - shares))
-        return self.recipe.preset(preset, self.model(), rows, device_name(self.services.settings))
+        chosen = self.recipe.preset(preset, self.model(), rows, device_name(self.services.settings))
+        return gentle(chosen, self.values[f"{SHAPE}longest"]) if self.from_nothing else chosen
 
     def costs(self) -> str:
         """Everything that time and memory depend on, to tell whether a forecast is still for this form."""
@@ -106,8 +111,45 @@ class Filled:
         facts = self.model()
         if facts.path is None or not self.has_data:
             return 0.0
-        tokenizer = self.services.shelf.tokenizer(self.workspace, facts.ref)
+        tokenizer = self.services.shelf.tokenizer(self.workspace, self.tokenizer_ref or facts.ref)
         return unknown_share(self.version(), self.text_column, tokenizer)
+
+    def head(self) -> HeadState | None:
+        """How the model's head fits the answers wanted; None where that cannot be known yet."""
+        facts = self.model()
+        try:
+            labels = self.recipe.labels(self.version(), self.columns)
+        except UserError:
+            # What is wrong with the columns is said under them.
+            return None
+        return head_state(facts, labels)
+
+    @property
+    def from_nothing(self) -> bool:
+        """Whether a new model of the model's shape, or another, is trained in its place."""
+        return bool(self.values["from_nothing"])
+
+    @property
+    def tokenizer_ref(self) -> str:
+        """Whose tokenizer a new model gets; "" for the model's own."""
+        return (self.values["tokenizer"] or "") if self.from_nothing else ""
+
+    def new_model(self) -> dict[str, Any]:
+        """What is changed in the model's configuration for a new one; empty where the model itself is trained."""
+        if not self.from_nothing:
+            return {}
+        shape = Shape(**{field.name: _typed(field, self.values[SHAPE + field.name]) for field in fields(Shape)})
+        free = self.values[f"{ARGUMENT}dropout"] is None
+        return new_model(self.services.shelf, self.workspace, self.model(), shape, self.tokenizer_ref, dropout=free)
+
+    def anatomy(self) -> Anatomy:
+        """What the model that would be trained is made of. Without data its head has two answers."""
+        try:
+            labels = self.recipe.labels(self.version(), self.columns)
+        except UserError:
+            labels = ("0", "1")
+        shelf, facts, arguments = self.services.shelf, self.model(), TrainArguments(**self.arguments_now())
+        return look_at(shelf, self.workspace, facts, self.recipe, labels, arguments, self.new_model())
 
     def name(self) -> str:
         """The run's name: as typed, else made from data and model and not taken yet."""
@@ -128,6 +170,8 @@ class Filled:
             preset=self.values["preset"],
             arguments=TrainArguments(**self.arguments_now()),
             launcher=self.values["launcher"],
+            new_model=self.new_model(),
+            tokenizer_ref=self.tokenizer_ref,
         )
 
 

@@ -10,7 +10,7 @@ import gradio as gr
 from backend.data.split import SplitPlan
 from backend.recipes import all_recipes
 from backend.recipes.base import PRESETS
-from ui.finetune import settings
+from ui.finetune import anatomy, settings
 from ui.finetune.filled import ARGUMENT, COLUMN, SPLIT
 from ui.text import i18n
 
@@ -27,6 +27,8 @@ class Form:
     proof: gr.HTML
     findings: gr.HTML
     model: gr.Dropdown
+    head: gr.HTML
+    """Which weights of the model will be new."""
     unknown: gr.HTML
     switch_model: gr.Button
     preset: gr.Radio
@@ -40,6 +42,7 @@ class Form:
     rows: gr.HTML
     forecast: gr.Button
     start: gr.Button
+    anatomy: anatomy.Parts
 
     @property
     def inputs(self) -> dict[str, gr.blocks.Block]:
@@ -51,6 +54,7 @@ class Form:
             "preset": self.preset,
             "name": self.name,
             "launcher": self.launcher,
+            **self.anatomy.inputs,
             **{COLUMN + role: widget for role, widget in self.columns.items()},
             **{SPLIT + name: widget for name, widget in self.split.items()},
             **{ARGUMENT + name: widget for name, widget in self.arguments.items()},
@@ -66,7 +70,9 @@ def build() -> Form:
         with gr.Row(elem_classes="finetune-columns"):
             with gr.Column(scale=7, min_width=300, elem_classes="choices"):
                 data, recipe, columns, proof, findings = _data()
-                model, unknown, switch_model = _model()
+                model, head, unknown, switch_model = _model()
+                with gr.Column(elem_classes="folds"):
+                    anatomy_parts = anatomy.build()
                 preset = gr.Radio(
                     [(i18n(f"phrases.preset.{preset}"), preset) for preset in PRESETS],
                     value="balanced", **_words("finetune.preset"),
@@ -87,40 +93,42 @@ def build() -> Form:
                         i18n("finetune.start"), variant="primary", elem_id="start-training", min_width=140
                     )
     return Form(
-        view, live_link, recipe, data, columns, proof, findings, model, unknown, switch_model, preset, name,
-        split_fold, split, settings_fold, arguments, launcher, card, rows, forecast, start,
+        view, live_link, recipe, data, columns, proof, findings, model, head, unknown, switch_model, preset, name,
+        split_fold, split, settings_fold, arguments, launcher, card, rows, forecast, start, anatomy_parts,
     )  # fmt: skip
 
 
 def _data() -> tuple[gr.Dropdown, gr.Dropdown, dict[str, gr.Dropdown], gr.HTML, gr.HTML]:
     recipes = all_recipes()
-    recipe = gr.Dropdown(
-        [(i18n(f"recipes.{name}"), name) for name in recipes] if len(recipes) > 1 else list(recipes),
-        value=next(iter(recipes)), **_words("finetune.recipe"),
-        visible=len(recipes) > 1, interactive=True,
-    )  # fmt: skip
-    with gr.Row(elem_id="finetune-columns", elem_classes="data-row"):
+    first = next(iter(recipes))
+    with gr.Row(elem_classes="data-row"):
         data = gr.Dropdown(
-            [], **_words("finetune.data"), scale=5, min_width=200, interactive=True
+            [], **_words("finetune.data"), scale=5, min_width=200, interactive=True, elem_id="finetune-data"
+        )
+        recipe = gr.Dropdown(
+            [(i18n(f"recipes.{name}"), name) for name in recipes], value=first, label=i18n("finetune.recipe"),
+            info=i18n(f"recipes.{first}.help"), scale=5, min_width=200, interactive=True, filterable=False,
+            visible=len(recipes) > 1, elem_id="finetune-recipe",
         )  # fmt: skip
+    with gr.Row(elem_id="finetune-columns", elem_classes="data-row"):
         roles = dict.fromkeys(role.name for one in recipes.values() for role in one.roles)
         columns = {
             role: gr.Dropdown(
                 [], label=i18n(f"recipes.role.{role}"), info=i18n("finetune.guessed"), scale=3, min_width=120,
-                interactive=True, visible=role in {r.name for r in recipes[recipe.value].roles},
+                interactive=True, visible=role in {r.name for r in recipes[first].roles},
             )
             for role in roles
         }  # fmt: skip
     return data, recipe, columns, gr.HTML("", apply_default_css=False), gr.HTML("", apply_default_css=False)
 
 
-def _model() -> tuple[gr.Dropdown, gr.HTML, gr.Button]:
+def _model() -> tuple[gr.Dropdown, gr.HTML, gr.HTML, gr.Button]:
     model = gr.Dropdown(
         [], **_words("finetune.model"), allow_custom_value=True, interactive=True,
         elem_id="finetune-model",
     )  # fmt: skip
-    unknown = gr.HTML("", apply_default_css=False, visible=False)
-    return model, unknown, gr.Button(i18n("finetune.switch_model"), visible=False, elem_classes="inline-button")
+    head, unknown = gr.HTML("", apply_default_css=False), gr.HTML("", apply_default_css=False, visible=False)
+    return model, head, unknown, gr.Button(i18n("finetune.switch_model"), visible=False, elem_classes="inline-button")
 
 
 def _split() -> tuple[gr.Accordion, dict[str, Any]]:

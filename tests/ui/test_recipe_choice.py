@@ -1,0 +1,64 @@
+"""The form follows the data: the recipe that suits it, the columns of that recipe, and which weights will be new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from backend.models import ModelShelf
+from backend.settings import Settings
+from backend.training.queue import RunQueue
+from tests.ui.test_finetune_tab import untouched
+from ui.finetune import cards, choosing, form
+from ui.visitor import Services
+
+NOTHING: Any = None
+
+
+@pytest.fixture
+def acts(settings: Settings) -> Iterator[choosing.Choosing]:
+    """The form and its handlers."""
+    shelf = ModelShelf(settings)
+    queue = RunQueue(settings, shelf)
+    with gr.Blocks():
+        acts = choosing.Choosing(form.build(), Services(settings, shelf, queue), gr.State(), gr.State(), gr.State())
+    yield acts
+    queue.close()
+
+
+def test_scored_pairs_suggest_a_regression_with_both_texts_and_the_score(acts: choosing.Choosing) -> None:
+    page = acts.guess("sample:sentence_pairs_en", NOTHING)
+    shown = {role: page[widget].value for role, widget in acts.form.columns.items() if page[widget].visible}
+    assert page[acts.form.recipe].value == "sentence-pair-regression"
+    assert shown == {"text": "sentence1", "text_pair": "sentence2", "score": "score"}
+
+
+def test_reviews_suggest_one_label_a_text(acts: choosing.Choosing) -> None:
+    page = acts.guess("sample:reviews_en", NOTHING)
+    assert page[acts.form.recipe].value == "single-label-classification"
+    assert not page[acts.form.columns["text_pair"]].visible and page[acts.form.columns["label"]].value == "label"
+
+
+def test_another_recipe_shows_its_own_columns_and_says_what_it_is_for(acts: choosing.Choosing) -> None:
+    page = acts.change_recipe("sample:sentence_pairs_en", "sentence-pair-classification", NOTHING)
+    visible = {role for role, widget in acts.form.columns.items() if page[widget].visible}
+    assert visible == {"text", "text_pair", "label"}
+    assert page[acts.form.recipe].value == "sentence-pair-classification" and page[acts.form.recipe].info
+
+
+def test_a_model_without_a_head_is_said_to_get_one(acts: choosing.Choosing, tiny_encoder: Path) -> None:
+    page = acts.know_model("", NOTHING, **untouched(tiny_encoder))
+    assert "gets a new last layer" in page[acts.form.head]
+
+
+def test_a_model_with_the_very_labels_is_scored_as_it_is(acts: choosing.Choosing, tiny_classifier: Path) -> None:
+    page = acts.know_model("", NOTHING, **untouched(tiny_classifier))
+    assert "first scores it as it is" in page[acts.form.head]
+
+
+def test_a_column_of_lists_is_shown_without_brackets() -> None:
+    assert cards._cut(["joy", "anger"]) == "joy, anger"
