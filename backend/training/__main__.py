@@ -1,4 +1,7 @@
-"""`python -m backend.training RUN_DIR` trains one run; `--nursery` serves jobs, see backend/training/nursery.py."""
+"""`python -m backend.training RUN_DIR` trains one run; `--nursery` serves jobs, see backend/training/nursery.py.
+
+Under `accelerate launch` each of its processes comes here with the same RUN_DIR, and they train the run together.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,13 @@ def main() -> int:
     parser.add_argument("words", nargs="*", metavar="[train|forecast|mirror] RUN_DIR")
     parser.add_argument("--nursery", action="store_true", help="serve jobs from stdin")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one is gone")
+    parser.add_argument("--with-app", type=int, default=0, metavar="PID", help="end when this process is gone, too")
     chosen = parser.parse_args()
     if chosen.nursery:
         serve()
     *kind, folder = chosen.words or parser.error("RUN_DIR is missing")
     if chosen.with_parent:
-        leave_with_parent(os.getppid(), Path(folder))
+        leave_with_parent(os.getppid(), Path(folder), chosen.with_app)
     return work(kind[0] if kind else "train", Path(folder))
 
 
@@ -43,10 +47,34 @@ def work(kind: str, folder: Path) -> int:
 
         mirror(folder)
     else:
-        from backend.training.run import train
-
-        train(folder)
+        return train_here(folder)
     return 0
+
+
+def train_here(folder: Path) -> int:
+    """Train a run, alone or with the other processes of an `accelerate launch`; one trained before, in a new folder."""
+    from backend.training.again import unused
+    from backend.training.group import join
+    from backend.training.run import train
+    from backend.training.run_folder import RunFolder
+    from backend.training.spec import RunState
+
+    spec = RunFolder(folder).spec()
+    group = join(spec.device)
+    folder = Path(group.tell_text(str(unused(folder)) if group.is_main else ""))
+    if group.size == 1:
+        train(folder, "accelerate" if spec.launcher == "accelerate" else "process")
+        return 0
+    if group.is_main:
+        well = train(folder, "accelerate", group) is not RunState.FAILED
+    else:
+        from backend.training.together import assist
+
+        well = assist(folder, group)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # At once: a process that lingers in its farewell to one that is gone already keeps all of them.
+    os._exit(0 if well else 1)
 
 
 def serve() -> NoReturn:
@@ -126,11 +154,17 @@ def fork(kind: str, folder: Path) -> int:
         os._exit(code)
 
 
-def leave_with_parent(parent: int, folder: Path) -> None:
-    """Watch the parent; when it is gone, say in the status that the run was cut off, and end."""
+def leave_with_parent(parent: int, folder: Path, app: int = 0) -> None:
+    """Watch the parent, and the app where that is another; when one is gone, say so in the status, and end."""
+    import psutil
+
+    try:
+        above = psutil.Process(app) if app else None
+    except psutil.NoSuchProcess:
+        above = None
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent and (not app or (above and above.is_running())):
             time.sleep(WATCH_SECONDS)
         from backend.errors import UserError
         from backend.training.run_folder import RunFolder
@@ -138,8 +172,11 @@ def leave_with_parent(parent: int, folder: Path) -> None:
 
         run = RunFolder(folder)
         if run.status_file.exists() and run.status().state is RunState.RUNNING:
-            cause = UserError("training.app_gone").to_json()
-            run.write_status(replace(run.status(), state=RunState.INTERRUPTED, error=cause, ended=time.time()))
+            # What stood between app and run is gone alone: somebody ended it, or the system for want of memory.
+            alone = bool(above and above.is_running())
+            cause = UserError("training.killed") if alone else UserError("training.app_gone")
+            state = RunState.FAILED if alone else RunState.INTERRUPTED
+            run.write_status(replace(run.status(), state=state, error=cause.to_json(), ended=time.time()))
         os._exit(3)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

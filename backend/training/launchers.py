@@ -1,19 +1,29 @@
-"""The ways to start train(run_dir): a thread of this process or a child; accelerate will be the third."""
+"""The ways to start train(run_dir): a thread of this process, a child, or several children by `accelerate launch`."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import os
+import re
+import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from backend.errors import UserError
 from backend.training.causes import explain_exit
-from backend.training.nursery import Job, Nursery
-from backend.training.spec import Launcher
+from backend.training.group import take_trouble
+from backend.training.nursery import ROOT, Job, Nursery
+from backend.training.recovery import process_of
+from backend.training.run_folder import RunFolder
+from backend.training.spec import Launcher, RunSpec
 from backend.warm import libraries
+
+# How torch says, once all are down, in which way the first process went.
+EXIT_CODE = re.compile(r"exitcode\s*: (-?\d+)")
 
 
 class Launched(Protocol):
@@ -25,11 +35,16 @@ class Launched(Protocol):
     def cause(self) -> UserError:
         """Why it ended without saying so in its status."""
 
+    def end(self) -> None:
+        """The app is ending: what it started goes, too, if it would not by itself."""
+
 
 def launch(kind: Launcher, run_dir: Path, nursery: Nursery) -> Launched:
     """Start train(run_dir). Returns at once."""
     if kind == "thread":
         return ThreadRun(run_dir)
+    if kind == "accelerate":
+        return AccelerateRun(RunFolder(run_dir))
     return ProcessRun(nursery.start("train", run_dir))
 
 
@@ -48,6 +63,9 @@ class ThreadRun:
     def cause(self) -> UserError:
         """A thread writes its status itself; that it did not is a bug."""
         return UserError("training.unexpected", reason="the training thread ended without a word")
+
+    def end(self) -> None:
+        """A thread goes with its process."""
 
     def _run(self, run_dir: Path) -> None:
         libraries()
@@ -72,6 +90,71 @@ class ProcessRun:
     def cause(self) -> UserError:
         """What its exit code means."""
         return explain_exit(self._job.code or 0)
+
+    def end(self) -> None:
+        """The nursery takes its children along."""
+
+
+class AccelerateRun:
+    """train(run_dir) in as many processes as the spec says, started by `accelerate launch`; log.txt is their output.
+
+    They are children of that command. When it or this process is gone, they see it within a second and leave.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        flags = ("--with-parent", "--with-app", str(os.getpid()))
+        with folder.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                accelerate_command(folder.spec(), str(folder.path), flags),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl+C in the terminal is for the app; what it started ends with it, and says so.
+                start_new_session=True,
+            )
+
+    def wait(self, timeout: float) -> bool:
+        """Whether all of it has ended, after at most so many seconds."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        # Where the command itself was killed, the main process still has its last word to say.
+        return process_of(self._folder.status()) is None or self._is_ours()
+
+    def cause(self) -> UserError:
+        """What a process left behind, else what the first exit code means."""
+        trouble = take_trouble(self._folder.path)
+        if trouble:
+            return trouble
+        codes = EXIT_CODE.findall(self._folder.log_tail())
+        return explain_exit(int(codes[-1]) if codes else self._process.returncode or 0)
+
+    def end(self) -> None:
+        """Kill the command; its children say that the run was cut off."""
+        self._process.kill()
+        self._process.wait()
+
+    def _is_ours(self) -> bool:
+        """Whether the status still names the app, since no process came as far as to train."""
+        return self._folder.status().pid in (0, os.getpid())
+
+
+def accelerate_command(spec: RunSpec, run_dir: str, flags: Sequence[str] = (), program: str = "") -> list[str]:
+    """`accelerate launch` for a run, to be started in the product's folder. program: how accelerate is called."""
+    words = [program] if program else [sys.executable, "-m", "accelerate.commands.accelerate_cli"]
+    threads = max(1, (os.cpu_count() or 1) // spec.processes)
+    words += ["launch", "--num_processes", str(spec.processes), "--num_machines", "1"]
+    if spec.processes > 1:
+        # On processors, too: it means several processes on this machine. Port 0: one that is free.
+        words += ["--multi_gpu", "--main_process_port", "0"]
+    elif spec.device == "cpu":
+        words += ["--cpu"]
+    # What is not said, accelerate takes from a file that `accelerate config` may have left, or warns.
+    words += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", str(threads)]
+    return [*words, "-m", "backend.training", run_dir, *flags]
 
 
 def give_memory_back() -> None:

@@ -17,6 +17,7 @@ from backend.recipes import all_recipes
 from backend.training.board import Board
 from backend.training.causes import explain
 from backend.training.from_nothing import fit_words
+from backend.training.group import Group, explain_together
 from backend.training.prepared import Prepared, pad_alike, prepare
 from backend.training.run_folder import RunFolder
 from backend.training.spec import TRAIN_ROWS_SCORED, Phase, RunSpec, RunState
@@ -28,55 +29,83 @@ if TYPE_CHECKING:
     from backend.training.watch import Watch
 
 
-def train(run_dir: Path, launcher: str = "process") -> RunState:
-    """Train, score, save and report. Whatever happens ends in status.json; no Exception is raised."""
+def train(run_dir: Path, launcher: str = "process", group: Group | None = None) -> RunState:
+    """Train, score, save and report. Whatever happens ends in status.json; no Exception is raised.
+
+    group: the processes that train this run; in those that are not the main one, see `backend.training.together`.
+    """
     folder = RunFolder(run_dir)
     board = Board(folder, launcher)
     state, cause = RunState.FAILED, None
     try:
         # On a full disk closing fails, too.
         with closing(Recorder(folder.metrics)) as recorder:
-            state = _train(folder, folder.spec(), board, recorder)
+            state = _train(folder, folder.spec(), board, recorder, group or Group())
     except Exception as error:  # noqa: BLE001 - the border of a run: every cause becomes its status
         if not isinstance(error, UserError):
             board.say(traceback.format_exc())
-        cause = explain(error, run_dir)
+        cause = explain_together(error, run_dir) if group and group.size > 1 else explain(error, run_dir)
         board.say(str(cause))
     finally:
         board.end(state, cause)
     return state
 
 
-def _train(folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder) -> RunState:
+def _train(folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder, group: Group) -> RunState:
     began = time.time()
     board.update(phase=Phase.PREPARING)
     recipe = all_recipes()[spec.recipe]
-    prepared = prepare(spec, folder.path.parent.parent / "cache", lambda done, total: None)
+    prepared = prepare(spec, token_cache(folder), lambda done, total: None)
+    # The other processes find the tokens in the cache.
+    group.wait()
     for name, split in prepared.splits.items():
         board.say(f"{name}: {len(split)} rows")
     watched = prepared.splits["validation" if len(prepared.splits["validation"]) else "test"]
     label, guess = recipe.baseline(prepared.splits["train"].targets, watched.targets, prepared.labels)
     board.update(baseline_label=label, baseline=guess)
-    from transformers import DataCollatorWithPadding, set_seed
+    from transformers import DataCollatorWithPadding
 
-    from backend.training.watch import Watch
+    model, pad = build_model(spec, prepared), DataCollatorWithPadding(prepared.tokenizer)
+    if group.size > 1:
+        from backend.training.together import SharedWatch
 
-    # The new head's first weights come from the seed, too.
-    set_seed(spec.arguments.seed)
-    model = recipe.load_model(spec.model_path, prepared.labels, spec.arguments, spec.new_model)
-    pad_alike(model, prepared.tokenizer)
-    if spec.new_model:
-        fit_words(prepared.tokenizer, model)
-    watch = Watch(spec, recipe, prepared, board, recorder, DataCollatorWithPadding(prepared.tokenizer))
-    _loop(spec)(model, spec, prepared, watch)
+        watch: Watch = SharedWatch(group, spec, recipe, prepared, board, recorder, pad)
+    else:
+        from backend.training.watch import Watch
+
+        watch = Watch(spec, recipe, prepared, board, recorder, pad)
+    loop_of(spec)(model, spec, prepared, watch)
     if watch.last_scores is None or watch.step == 0:
         raise UserError("training.no_steps")
     _finish(folder, model, watch, began)
     return RunState.STOPPED if watch.stopped else RunState.DONE
 
 
-def _loop(spec: RunSpec) -> Callable[[Any, RunSpec, Prepared, Watch], None]:
+def token_cache(folder: RunFolder) -> Path:
+    """Where the workspace of a run keeps what it has tokenized."""
+    return folder.path.parent.parent / "cache"
+
+
+def build_model(spec: RunSpec, prepared: Prepared) -> Any:
+    """The model as it is before its first step, the same each time."""
+    from transformers import set_seed
+
+    # The new head's first weights come from the seed, too.
+    set_seed(spec.arguments.seed)
+    recipe = all_recipes()[spec.recipe]
+    model = recipe.load_model(spec.model_path, prepared.labels, spec.arguments, spec.new_model)
+    pad_alike(model, prepared.tokenizer)
+    if spec.new_model:
+        fit_words(prepared.tokenizer, model)
+    return model
+
+
+def loop_of(spec: RunSpec) -> Callable[[Any, RunSpec, Prepared, Watch], None]:
     """The loop that the spec names."""
+    if spec.loop == "native":
+        from backend.training import native_loop
+
+        return native_loop.train
     from backend.training import trainer_loop
 
     return trainer_loop.train

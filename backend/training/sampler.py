@@ -32,14 +32,31 @@ def length_grouped(lengths: Sequence[int], batch_size: int, seed: int, epoch: in
     return [first, *(batches[index] for index in mixed)]
 
 
-class LengthGroupedBatches:
-    """A torch batch sampler over `length_grouped`; the loop calls set_epoch before each epoch."""
+def part_of(batch: list[int], process: int, processes: int) -> list[int]:
+    """What one of several processes takes of a batch: every so manieth row, so that all get texts of like length.
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    A batch with fewer rows than processes gives some of its rows twice: each process needs one to take the step.
+    """
+    if len(batch) < processes:
+        batch = (batch * processes)[:processes]
+    return batch[process::processes]
+
+
+class LengthGroupedBatches:
+    """A torch batch sampler over `length_grouped`; the loop calls set_epoch before each epoch.
+
+    batch_size: rows of all processes together. Each process takes its own part, and the batches stay the ones that a
+    single process would have. Accelerate's `split_batches` does not: it drops a short batch that is not the last one.
+    """
+
+    def __init__(
+        self, lengths: Sequence[int], batch_size: int, seed: int, process: int = 0, processes: int = 1
+    ) -> None:
         self.lengths = lengths
         self.batch_size = batch_size
         self.drop_last = False
         self.seed = seed
+        self.process, self.processes = process, processes
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -47,7 +64,8 @@ class LengthGroupedBatches:
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
-        return iter(length_grouped(self.lengths, self.batch_size, self.seed, self.epoch))
+        batches = length_grouped(self.lengths, self.batch_size, self.seed, self.epoch)
+        return (part_of(batch, self.process, self.processes) for batch in batches)
 
     def __len__(self) -> int:
         return -(-len(self.lengths) // self.batch_size)

@@ -72,6 +72,7 @@ class Supervisor:
         launched = launch(self._launcher(spec), folder.path, self.nursery)
         self._watch(launched, folder)
         if self.closed:
+            launched.end()
             return
         if folder.status().state.lives:
             self._fail(folder, launched.cause())

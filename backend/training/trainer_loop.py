@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.data_loader import prepare_data_loader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from backend.training import optimization
 from backend.training.prepared import Prepared
 from backend.training.sampler import LengthGroupedBatches
 from backend.training.spec import RunSpec
@@ -33,12 +35,32 @@ class _Loop(Trainer):
             callbacks=[_Follower(self, watch)],
         )
         self.remove_callback(PrinterCallback)
+        self.error_of = optimization.training_loss(spec.arguments, self.rows.targets, len(prepared.labels))
+        self.loss_is_scaled_for_ga = True
 
     def get_train_dataloader(self) -> Any:
         """Batches of like length; their order depends on seed and epoch alone."""
-        batches = LengthGroupedBatches(self.rows.lengths.tolist(), self.args.per_device_train_batch_size, self.seed)
+        args, accelerator = self.args, self.accelerator
+        together = args.per_device_train_batch_size * args.world_size
+        batches = LengthGroupedBatches(
+            self.rows.lengths.tolist(), together, self.seed, args.process_index, args.world_size
+        )
         loader = torch.utils.data.DataLoader(self.rows.features, batch_sampler=batches, collate_fn=self.data_collator)
-        return self.accelerator.prepare(loader)
+        # Each process has its part of the batches already: Accelerate is to move them, not to share them out.
+        return prepare_data_loader(loader, accelerator.device, num_processes=1, process_index=0, put_on_device=True)
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The mean over all rows of a step, whichever batch and process they are in.
+
+        Trainer leaves this to the model, and those for sequence classification take the mean over their own batch: with
+        accumulated batches or several processes the gradient is then so many times too long.
+        """
+        output = model(**inputs)
+        share = inputs["labels"].numel() / num_items_in_batch * self.accelerator.num_processes
+        loss = self.error_of(output, inputs["labels"]) * share
+        return (loss, output) if return_outputs else loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Called by Trainer after it has logged the step."""

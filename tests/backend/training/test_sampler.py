@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.training.sampler import LengthGroupedBatches, length_grouped
+from backend.training.sampler import LengthGroupedBatches, length_grouped, part_of
 
 LENGTHS = np.random.default_rng(7).integers(4, 200, 1003).tolist()
 
@@ -40,3 +40,13 @@ def test_the_longest_row_is_in_the_first_batch() -> None:
 def test_the_number_of_batches_is_known_before_the_epoch() -> None:
     batches = LengthGroupedBatches(LENGTHS, 16, 1)
     assert len(batches) == len(list(batches)) == 63
+
+
+def test_processes_share_out_the_batches_that_one_process_has() -> None:
+    alone = list(LengthGroupedBatches(LENGTHS, 16, 1))
+    parts = [list(LengthGroupedBatches(LENGTHS, 16, 1, process, 3)) for process in range(3)]
+    assert [sorted(sum(shares, [])) for shares in zip(*parts, strict=True)] == [sorted(batch) for batch in alone]
+
+
+def test_of_a_batch_with_too_few_rows_every_process_gets_one() -> None:
+    assert [part_of([5, 6], process, 3) for process in range(3)] == [[5], [6], [5]]
