@@ -85,8 +85,8 @@ CASES = (
         split="test", model=E5, goals={"accuracy": 0.90},
     ),
     Case(
-        name="ChnSentiCorp, MiniLM", folder="chnsenticorp", files=("train.tsv", "validation.tsv", "test.tsv"), split="test",
-        goals={"accuracy": 0},
+        name="ChnSentiCorp, MiniLM", folder="chnsenticorp", files=("train.tsv", "validation.tsv", "test.tsv"),
+        split="test", goals={"accuracy": 0},
     ),
 )  # fmt: skip
 
