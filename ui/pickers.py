@@ -35,7 +35,8 @@ def model_title(facts: ModelFacts, locale: str) -> str:
 
 def model_of_run(spec: RunSpec, locale: str) -> str:
     """The model that a run began with, as the page calls it."""
-    return _titled(spec.model_ref.partition(":")[0], spec.model_title or spec.model_ref, locale)
+    title = _titled(spec.model_ref.partition(":")[0], spec.model_title or spec.model_ref, locale)
+    return say("anatomy.new_title", locale, title=title) if spec.new_model else title
 
 
 def data_of_run(spec: RunSpec, locale: str) -> str:
@@ -112,6 +113,17 @@ def model_line(services: Services, request: gr.Request | None, chosen: str | Non
     if task is not None and not all_tasks()[task].fits(facts):
         return say("pickers.wrong_kind", locale, facts=line)
     return line
+
+
+def inputs_of(services: Services, request: gr.Request | None, chosen: str | None) -> int:
+    """How many texts at a time the chosen model reads, as far as that is known: 2 for one trained on pairs."""
+    if not chosen or not chosen.strip():
+        return 1
+    try:
+        return services.shelf.facts(services.workspace(request), services.shelf.parse(chosen)).inputs
+    except UserError:
+        # Run says what is wrong with it.
+        return 1
 
 
 def size(count: int) -> str:

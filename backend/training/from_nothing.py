@@ -81,6 +81,8 @@ def gentle(arguments: TrainArguments, longest: int | None) -> TrainArguments:
         learning_rate=LEARNING_RATE,
         num_train_epochs=round(arguments.num_train_epochs * EPOCHS_FACTOR, 2),
         freeze_embeddings=False,
+        freeze_base=False,
+        lora_rank=0,
         max_length=min(arguments.max_length, longest or arguments.max_length),
     )
 
