@@ -1,0 +1,43 @@
+"""A first answer as a run of its own: the draft that asks for it, and the one that a longer run is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from backend.recipes.base import TrainArguments
+from backend.training.spec import RunSpec, RunState
+
+if TYPE_CHECKING:
+    from backend.training.queue import RunSummary
+
+# Of the arguments only these mean anything to a head on features that are read once.
+KEPT = ("max_length", "seed", "metric_for_best_model")
+# What makes two runs answer the same question with the same model.
+ASKED = ("recipe", "model_ref", "data_ref", "data_version", "columns")
+
+
+def first_answer_to(draft: RunSpec, name: str) -> RunSpec:
+    """The first answer to what a draft wants to learn, by the model as it is: from its own weights and tokenizer."""
+    known = {field.name for field in fields(TrainArguments)}
+    arguments = TrainArguments(**{key: getattr(draft.arguments, key) for key in KEPT if key in known})
+    return replace(
+        draft, name=name, loop="head", launcher="thread", arguments=arguments, new_model={}, tokenizer_ref=""
+    )
+
+
+def earlier_answer(spec: RunSpec, runs: Iterable[RunSummary]) -> RunSummary | None:
+    """The newest first answer to what a run learns, for its charts. runs: newest first."""
+    if spec.loop == "head":
+        return None
+    for run in runs:
+        other = run.spec
+        if (
+            other
+            and other.loop == "head"
+            and run.status.state is RunState.DONE
+            and all(getattr(other, name) == getattr(spec, name) for name in ASKED)
+        ):
+            return run
+    return None
