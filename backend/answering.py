@@ -108,8 +108,12 @@ def ask_many(
     texts: Sequence[str],
     params: Any,
     stop: threading.Event,
+    pairs: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Loading, then Counted, then one Reply with a Table: the texts as given, those answered before `stop`."""
+    """Loading, then Counted, then one Reply with a Table: the texts as given, those answered before `stop`.
+
+    pairs: the second texts, as many, for a task that takes two.
+    """
 
     def work(tell: Callable[[Event], None]) -> None:
         with shelf.lease(workspace, ref, task.auto_class, lambda *progress: tell(Loading(*progress))) as loaded:
@@ -117,22 +121,23 @@ def ask_many(
             began = time.perf_counter()
             rows: dict[int, dict[str, Any]] = {}
             tell(Counted(0, len(texts), 0.0))
-            for index, row in task.batch(pipe, texts, params):
+            for index, row in task.batch(pipe, texts, params, pairs):
                 rows[index] = row
                 tell(Counted(len(rows), len(texts), time.perf_counter() - began))
                 if stop.is_set():
                     break
-            table = _table(texts, rows)
+            table = _table(texts, pairs, rows)
             tell(Reply(table, loaded.facts, str(pipe.device.type), time.perf_counter() - began))
 
     yield from _in_lane(task.lane, work, stop)
 
 
-def _table(texts: Sequence[str], rows: Mapping[int, Mapping[str, Any]]) -> Table:
+def _table(texts: Sequence[str], pairs: Sequence[str], rows: Mapping[int, Mapping[str, Any]]) -> Table:
     columns = tuple(dict.fromkeys(name for index in sorted(rows) for name in rows[index]))
+    given = [*zip(texts, pairs, strict=True)] if pairs else [(text,) for text in texts]
     return Table(
-        ("text", *columns),
-        tuple((texts[index], *(rows[index].get(name) for name in columns)) for index in sorted(rows)),
+        ("text", *(("text_pair",) if pairs else ()), *columns),
+        tuple((*given[index], *(rows[index].get(name) for name in columns)) for index in sorted(rows)),
     )
 
 

@@ -29,14 +29,14 @@ def _(answer: Bars, locale: str) -> str:
     """Verdict, a bar for each label, and a sentence that says what the numbers mean."""
     if not answer.scores:
         return f'<p class="lead-text">{_say("answers.no_label", locale)}</p>'
-    top, score = answer.scores[0]
-    verdict = (
-        f'<div class="verdict verdict-line"><span>{html.escape(top)}</span><span>{_score(answer, score)}</span></div>'
-    )
+    if answer.raw and len(answer.scores) == 1 and answer.labels <= 1:
+        return _number(answer, locale)
+    verdict = _verdict(answer, locale)
     widest = max((abs(value) for _, value in answer.scores), default=1) or 1
     whole = 1.0 if _are_shares(answer) else widest
+    given = _given(answer)
     bars = [
-        _bar(name, value / whole, _score(answer, value), place == 0)
+        _bar(name, value / whole, _score(answer, value), place in given, _threshold(answer, place))
         for place, (name, value) in enumerate(answer.scores)
     ]
     more = ""
@@ -160,13 +160,56 @@ def _score(answer: Bars, value: float) -> str:
     return ">99.9%" if shown == "100.0%" and value < 1 else shown
 
 
-def _bar(name: str, share: float, score: str, first: bool) -> str:
+def _bar(name: str, share: float, score: str, first: bool, threshold: float | None = None) -> str:
     label = html.escape(name, quote=True)
+    mark = "" if threshold is None else f'<u style="left:{threshold:.1%}"></u>'
     return (
         f'<div class="label-bar{" first" if first else ""}"><span title="{label}">{label}</span>'
-        f'<span class="bar" aria-hidden="true"><i style="width:{max(0.0, min(1.0, share)):.1%}"></i></span>'
+        f'<span class="bar" aria-hidden="true"><i style="width:{max(0.0, min(1.0, share)):.1%}"></i>{mark}</span>'
         f"<b>{html.escape(score)}</b></div>"
     )
+
+
+def _given(answer: Bars) -> set[int]:
+    """Which labels are the answer: the best one, or where each stands alone all that reach their threshold."""
+    if not answer.thresholds:
+        alone = not answer.exclusive and not answer.raw
+        return {place for place, (_, value) in enumerate(answer.scores) if value >= 0.5} if alone else {0}
+    pairs = zip(answer.scores, answer.thresholds, strict=True)
+    return {place for place, ((_, value), least) in enumerate(pairs) if value >= least}
+
+
+def _threshold(answer: Bars, place: int) -> float | None:
+    return answer.thresholds[place] if answer.thresholds else None
+
+
+def _verdict(answer: Bars, locale: str) -> str:
+    """The best label and its score; where each label stands alone, all that are given."""
+    if answer.thresholds:
+        names = [answer.scores[place][0] for place in sorted(_given(answer))]
+        words = html.escape(", ".join(names)) if names else _say("answers.no_label_given", locale)
+        return f'<div class="verdict verdict-line"><span>{words}</span></div>'
+    top, score = answer.scores[0]
+    return (
+        f'<div class="verdict verdict-line"><span>{html.escape(top)}</span><span>{_score(answer, score)}</span></div>'
+    )
+
+
+def _number(answer: Bars, locale: str) -> str:
+    """One score: the number, and where it lies on the scale that the model learnt."""
+    value = answer.scores[0][1]
+    shown = f'<div class="verdict verdict-line"><span>{value:.2f}</span></div>'
+    if answer.range is None:
+        words = _say("answers.one_score", locale)
+    else:
+        low, high = answer.range
+        place = max(0.0, min(1.0, (value - low) / (high - low)))
+        shown += (
+            f'<div class="score-scale"><span>{low:g}</span><span class="bar" aria-hidden="true">'
+            f'<i style="width:{place:.1%}"></i></span><span>{high:g}</span></div>'
+        )
+        words = _say("answers.score_on_scale", locale, low=f"{low:g}", high=f"{high:g}")
+    return shown + f'<p class="answer-sentence">{words}{_read(answer, locale)}</p>'
 
 
 def _bars_sentence(answer: Bars, locale: str) -> str:
@@ -179,13 +222,20 @@ def _bars_sentence(answer: Bars, locale: str) -> str:
     if not _are_shares(answer):
         words = _say("answers.one_number", locale)
     elif not answer.exclusive:
-        above, shown = sum(value >= 0.5 for _, value in answer.scores), len(answer.scores)
-        words = _say("answers.each_alone", locale, above=above, count=shown)
+        above, shown = len(_given(answer)), len(answer.scores)
+        even = all(least == 0.5 for least in answer.thresholds)
+        words = _say("answers.each_alone" if even else "answers.each_threshold", locale, above=above, count=shown)
     else:
         # Halfway up to what a guess would give, the model is not sure of it.
         key = "answers.unsure" if score < (1 + 2 / count) / 3 else "answers.sure"
         words = _say(key, locale, points=round(score * 100), label="\0").replace("\0", label) + space
         words += _say("answers.only_two" if count == 2 else "answers.only_these", locale, count=count)
+    return words + _read(answer, locale)
+
+
+def _read(answer: Bars, locale: str) -> str:
+    """What was not read, or not understood."""
+    words, space = "", "" if locale.startswith("zh") else " "
     if answer.unknown > _UNKNOWN_SHARE * answer.tokens_read:
         words += space + _say("answers.unknown", locale, unknown=f"{answer.unknown:,}", read=f"{answer.tokens_read:,}")
     if answer.tokens_read < answer.tokens:

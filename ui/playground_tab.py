@@ -20,8 +20,8 @@ from ui.visitor import PageState, Services, locale_of
 __all__ = ["PlaygroundTab", "build", "wire"]
 
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-_REVEAL = "() => workbench.reveal('.answer-card')"
-HOLD, _LET_GO = "() => workbench.hold(true)", "() => workbench.hold(false)"
+_REVEAL = "words => workbench.answering(words)"
+_LET_GO = "() => workbench.hold(false)"
 
 
 def build(services: Services) -> PlaygroundTab:
@@ -77,13 +77,16 @@ def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
     tab.new_chat.click(shown(clear_chat), None, [tab.chat, tab.new_chat, tab.foot], queue=False, **_QUIET)
     tab.inside_fold.expand(shown(open_inside), [tab.asked], [tab.inside_open, tab.inside], **_QUIET)
     tab.inside_fold.collapse(close_inside, None, tab.inside_open, queue=False, **_QUIET)
-    many.wire(tab.many, many_stops)
+    # What the browser does alone is connected here: in what is drawn later Gradio does not run it.
+    tab.waiting.change(None, tab.waiting, None, js=_REVEAL, **_QUIET)
+    tab.stays.change(None, None, None, js=_LET_GO, **_QUIET)
+    many.wire(tab.many, many_stops, tab.rail)
     with tab.place:
 
         def draw_form(task_form: dict[str, Any] | None, request: gr.Request) -> None:
             if task_form:
                 task = all_tasks()[task_form["task"]]
-                drawn = form.draw(task, task_form["kept"].get(task.name, {}), locale_of(request))
+                drawn = form.draw(task, task_form["kept"].get(task.name, {}), locale_of(request), task_form["inputs"])
                 _wire_form(tab, services, stops, many_stops, task, drawn, shown_task)
 
         # One at a time: what Gradio keeps of a render (its widgets by key, its count) is not made for several threads.
@@ -117,8 +120,8 @@ def _wire_form(
         if fitting == task.name:
             # The form stays as it is: it may be typed into while this is under way.
             pairs = zip(shown_task, updates, strict=True)
-            return tuple(gr.skip() if one is tab.form else update for one, update in pairs)
-        return updates
+            return *(gr.skip() if one is tab.form else update for one, update in pairs), time.time()
+        return *updates, gr.skip()
 
     def use_instead(model: str | None, request: gr.Request) -> tuple[str | None, gr.Button]:
         others = [facts.ref for facts in pickers.fitting_models(services, request, task.name) if facts.ref != model]
@@ -126,6 +129,10 @@ def _wire_form(
 
     def take_example(sample: list[str]) -> Any:
         return sample[0] if len(sample) == 1 else tuple(sample)
+
+    def open_second(model: str | None, text: str | None, request: gr.Request) -> gr.Accordion:
+        wanted = bool(text) or pickers.inputs_of(services, request, model) > 1
+        return gr.Accordion(open=True) if wanted else gr.skip()
 
     run: dict[str, Any] = {
         "fn": shown(asking.asker(tab, services, stops, task, drawn)),
@@ -139,27 +146,21 @@ def _wire_form(
         **_QUIET,
     }  # fmt: skip
     inputs = list(drawn.inputs.values())
-    asks = [tab.run.click, *(box.submit for box in inputs)]
-    for ask in asks:
-        ask(**run)
+    tab.run.click(**run)
+    for box in inputs:
+        box.submit(**run)
     drawn.examples.click(take_example, drawn.examples, inputs, queue=False, **_QUIET).success(**run)
+    if drawn.second is not None:
+        tab.model.change(shown(open_second), [tab.model, drawn.inputs["text_pair"]], drawn.second, **_QUIET)
     tab.instead.click(shown(use_instead), tab.model, [tab.model, tab.instead], **_QUIET).success(**run)
-    # On a phone, and below open settings, the answer stands where it cannot be seen from the button.
-    for ask in (*asks, drawn.examples.click):
-        ask(None, None, None, js=_REVEAL, **_QUIET)
     context: dict[str, Any] = {"form": tab.form, "model": tab.model, **widgets}
-    tab.rail.input(None, None, None, js=HOLD, **_QUIET)
-    switched = tab.rail.input(
-        shown(switch_task), inputs_kwargs={"rail": tab.rail, **context}, outputs=shown_task, **_QUIET
+    tab.rail.input(shown(switch_task), inputs_kwargs={"rail": tab.rail, **context}, outputs=shown_task, **_QUIET)
+    tab.wanted_model.change(
+        shown(open_wanted),
+        inputs_kwargs={"wanted": tab.wanted_model, **context},
+        outputs=[*shown_task, tab.stays],
+        **_QUIET,
     )
-    opened = tab.wanted_model.change(
-        shown(open_wanted), inputs_kwargs={"wanted": tab.wanted_model, **context}, outputs=shown_task, **_QUIET
-    )
-    # A new form comes free; the old one is set free only where it stays.
-    for event in (switched, opened):
-        event.failure(None, None, None, js=_LET_GO, **_QUIET)
-    stays = f"shown => shown === {task.name!r} && workbench.hold(false)"
-    opened.success(None, tab.rail, None, js=stays, **_QUIET)
     many.wire_form(tab.many, tab.model, services, many_stops, task, widgets)
 
 
@@ -189,6 +190,7 @@ def show_task(services: Services, request: gr.Request, name: str, kept: Mapping[
     line = pickers.model_line(services, request, model, name) or say("playground.model.none", locale)
     talks = any(one.kind == "chat" for one in task.inputs)
     state = {"task": name, "kept": kept.get("kept", {}), "models": kept.get("models", {}), "at": time.time()}
+    state["inputs"] = pickers.inputs_of(services, request, model)
     card = asking.resting("playground.empty", locale) if model else asking.nothing_fits(locale)
     return (
         name,

@@ -59,6 +59,8 @@ class ModelFacts:
     """("en",), ("multilingual",) or () when unknown."""
     labels: tuple[str, ...] = ()
     """id2label in id order when it has a classification head."""
+    inputs: int = 1
+    """How many texts it reads at a time, as far as its config tells: 2 when it was trained on pairs."""
     max_length: int = 0
     """Longest input in tokens; 0 when unknown."""
     has_tokenizer: bool = True
@@ -90,6 +92,7 @@ def read_facts(
         bytes=sum(file.stat().st_size for file in files),
         languages=languages,
         labels=_labels(config, str(architectures[0])),
+        inputs=_inputs(config),
         max_length=_max_length(config, tokenizer),
         has_tokenizer=any((folder / name).is_file() for name in _VOCABULARIES),
         has_chat_template=bool(tokenizer.get("chat_template")) or (folder / "chat_template.jinja").is_file(),
@@ -183,6 +186,13 @@ def _labels(config: dict[str, Any], architecture: str) -> tuple[str, ...]:
         return tuple(str(names[key]) for key in sorted(names, key=int))
     except ValueError:
         return tuple(str(name) for name in names.values())
+
+
+def _inputs(config: dict[str, Any]) -> int:
+    """Our own runs say it; elsewhere labels of entailment tell a model that compares two texts."""
+    names = config.get("id2label")
+    compares = isinstance(names, dict) and any("entail" in str(name).casefold() for name in names.values())
+    return 2 if config.get("workbench_inputs", 2 if compares else 1) == 2 else 1
 
 
 def _max_length(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:

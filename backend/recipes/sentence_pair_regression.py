@@ -129,6 +129,10 @@ class SentencePairRegression(SequenceRecipe):
 
         return regression_scores(logits[:, 0], targets)
 
+    def settle(self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+        """{"score_range": [least, largest]}: the scale on which an answer is to be read."""
+        return {"score_range": [float(targets.min()), float(targets.max())]}
+
     def in_detail(
         self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], settled: Mapping[str, Any]
     ) -> AnswersInDetail:

@@ -60,7 +60,10 @@ class SequenceRecipe(Recipe):
     def load_model(
         self, path: str, labels: Sequence[str], arguments: TrainArguments, new_model: Mapping[str, Any] | None = None
     ) -> Any:
-        return sequence_model(path, labels, self.problem, arguments, new_model)
+        model = sequence_model(path, labels, self.problem, arguments, new_model)
+        # Who tries the model later is shown as many boxes.
+        model.config.workbench_inputs = len(self.text_roles)
+        return model
 
     def encode(self, tokenizer: Any, rows: Any, columns: Mapping[str, str], max_length: int | None) -> Any:
         texts = [[str(text) for text in rows[columns[role]]] for role in self.text_roles]

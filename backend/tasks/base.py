@@ -37,6 +37,10 @@ class Bars:
     """How many labels the model knows, where fewer are shown; 0: all are here."""
     raw: bool = False
     """The scores are the model's own numbers, of any size; else shares between 0 and 1."""
+    thresholds: tuple[float, ...] = ()
+    """From which score on a label is given, one for each of `scores`; empty: at most one label is meant."""
+    range: tuple[float, float] | None = None
+    """Least and largest score that the model learnt from, where it gives one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,15 @@ Answer = Bars | Text | Table
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing the task is given. kind: text (a box of `lines` lines) or chat (messages, as Chatbot keeps them)."""
+    """One thing the task is given. kind: text (a box of `lines` lines) or chat (messages, as Chatbot keeps them).
+
+    optional: it may stay empty, and stands in a fold of its own.
+    """
 
     name: str
     kind: Literal["text", "chat"] = "text"
     lines: int = 4
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +178,13 @@ class Task(ABC):
         """The answer to one input. values: by Input.name. Raises UserError for input that cannot be answered."""
 
     @abstractmethod
-    def batch(self, pipe: Pipeline, texts: Sequence[str], params: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-        """(index, answer as a table row) for many texts, sorted by length inside, so not in the order given."""
+    def batch(
+        self, pipe: Pipeline, texts: Sequence[str], params: Any, pairs: Sequence[str] = ()
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(index, answer as a table row) for many texts, sorted by length inside, so not in the order given.
+
+        pairs: the second texts, as many, for a task that takes two.
+        """
 
     def stream(self, pipe: Pipeline, values: Mapping[str, Any], params: Any, stop: threading.Event) -> Iterator[Answer]:
         """The answer as it grows; the last one is finished. Ends within a token of `stop`. Only where `streams`."""

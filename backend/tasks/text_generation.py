@@ -116,7 +116,7 @@ class TextGeneration(Task):
         yield _answer(pipe, result[0], params, stopped=stop.is_set())
 
     def batch(
-        self, pipe: Pipeline, texts: Sequence[str], params: GenerationParams
+        self, pipe: Pipeline, texts: Sequence[str], params: GenerationParams, pairs: Sequence[str] = ()
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """What is written to each text, one by one: each answer is the one the page gives. Shortest texts first."""
         for index in sorted(range(len(texts)), key=lambda index: len(texts[index])):

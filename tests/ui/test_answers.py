@@ -108,3 +108,21 @@ def test_a_text_in_a_language_the_model_never_saw_makes_its_answer_doubtful() ->
 def test_chinese_sentences_stand_without_spaces_between() -> None:
     page = answers.render(Bars((("正面", 0.9), ("负面", 0.1)), tokens=900, tokens_read=512), "zh-CN")
     assert "。 " not in page
+
+
+def test_one_score_is_a_number_on_its_scale_and_no_share() -> None:
+    page = answers.render(Bars((("score", 0.93),), raw=True, labels=1, range=(0.0, 5.0)), "en")
+    assert "0.93" in page and "from 0 to 5" in page and "93" not in page.replace("0.93", "")
+
+
+def test_labels_that_reach_their_thresholds_are_the_answer() -> None:
+    bars = Bars((("joy", 0.6), ("love", 0.4), ("fear", 0.2)), exclusive=False, thresholds=(0.7, 0.35, 0.5))
+    page = answers.render(bars, "en")
+    verdict = page[: page.index("label-bars")]
+    assert "love" in verdict and "joy" not in verdict
+    assert "1 of 3" in page and "left:35.0%" in page and page.count("label-bar first") == 1
+
+
+def test_a_text_without_any_label_is_told_so() -> None:
+    bars = Bars((("joy", 0.2), ("fear", 0.1)), exclusive=False, thresholds=(0.5, 0.5))
+    assert "No label fits" in answers.render(bars, "en")

@@ -71,7 +71,8 @@ def test_examples_in_the_page_s_language_come_first(task: str, locale: str) -> N
     with gr.Blocks():
         samples = form.draw(all_tasks()[task], {}, locale).examples.samples
     own = [list(one.values.values()) for one in all_tasks()[task].examples if one.language == locale]
-    assert own and samples and samples[0] == own[0]
+    # A second text that an example lacks is an empty box.
+    assert own and samples and samples[0][: len(own[0])] == own[0] and not any(samples[0][len(own[0]) :])
 
 
 def test_what_was_typed_for_a_task_is_remembered_with_its_model() -> None:

@@ -26,6 +26,8 @@ class Form:
     params: dict[str, gr.components.FormComponent]
     """By field of the task's dataclass."""
     examples: gr.Dataset
+    second: gr.Accordion | None
+    """The fold with what may stay empty."""
 
     def by_name(self) -> dict[str, gr.blocks.Block]:
         """All widgets, as inputs_kwargs takes them: `inputs.text`, `params.top_k`."""
@@ -33,23 +35,34 @@ class Form:
         return named | {f"params.{name}": widget for name, widget in self.params.items()}
 
 
-def draw(task: Task, kept: Mapping[str, Any], locale: str) -> Form:
-    """Inputs, examples and a fold with the parameters. kept: values by the names of Form.by_name."""
-    inputs = {one.name: _input(task, one.name, one.lines, kept) for one in task.inputs}
+def draw(task: Task, kept: Mapping[str, Any], locale: str, inputs_wanted: int = 1) -> Form:
+    """Inputs, examples and a fold with the parameters. kept: values by the names of Form.by_name.
+
+    inputs_wanted: how many texts the model reads; the fold of a second one is open for two, and for one typed before.
+    """
+    inputs = {one.name: _input(task, one.name, one.lines, kept) for one in task.inputs if not one.optional}
+    second = None
+    for one in task.inputs:
+        if one.optional:
+            opened = inputs_wanted > 1 or bool(kept.get(f"inputs.{one.name}"))
+            with gr.Accordion(
+                i18n(f"tasks.{task.name}.{one.name}"), open=opened, elem_classes="fold inline-fold"
+            ) as second:
+                inputs[one.name] = _input(task, one.name, one.lines, kept, folded=True)
     own = [example for example in task.examples if example.language == locale]
     others = [example for example in task.examples if example.language != locale]
     shown = [*own, *others[: 0 if own else 3]]
     examples = gr.Dataset(
         label=i18n("playground.examples"),
         components=[gr.Textbox(render=False) for _ in task.inputs],
-        samples=[[example.values[one.name] for one in task.inputs] for example in shown],
+        samples=[[example.values.get(one.name, "") for one in task.inputs] for example in shown],
         sample_labels=[_short(example.values[task.inputs[0].name]) for example in shown],
         elem_classes="pills",
         visible=bool(shown),
     )
     with gr.Accordion(i18n("playground.settings"), open=False, elem_classes="fold", elem_id="playground-settings"):
         params = {one.name: _param(task, one, kept) for one in fields(task.params)}
-    return Form(inputs, params, examples)
+    return Form(inputs, params, examples, second)
 
 
 def parse(task: Task, given: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
@@ -67,11 +80,14 @@ def named(error: UserError, task: Task, locale: str) -> UserError:
     return UserError(error.key, **(error.values | {"name": say(f"tasks.{task.name}.{name}", locale)}))
 
 
-def _input(task: Task, name: str, lines: int, kept: Mapping[str, Any]) -> gr.Textbox:
+def _input(task: Task, name: str, lines: int, kept: Mapping[str, Any], folded: bool = False) -> gr.Textbox:
+    """folded: the fold around it has its name, so that it says what it is for instead."""
     key = f"tasks.{task.name}.{name}"
     return gr.Textbox(
         kept.get(f"inputs.{name}", ""),
         label=i18n(key),
+        show_label=not folded,
+        info=i18n(f"{key}.help") if folded else None,  # type: ignore[arg-type]
         placeholder=_optional(f"{key}.placeholder"),
         lines=lines,
         max_lines=14,

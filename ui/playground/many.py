@@ -14,6 +14,7 @@ from backend import answering
 from backend.answering import Reply
 from backend.errors import UserError
 from backend.models import ModelFacts
+from backend.tasks import all_tasks
 from backend.tasks.base import Table, Task
 from backend.texts_in_file import columns_of, texts_of
 from ui import answers, pickers
@@ -28,25 +29,30 @@ MOST_TEXTS = 20_000
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
-def wire(many: ManyParts, stops: Stops) -> None:
+def wire(many: ManyParts, stops: Stops, task: gr.Radio) -> None:
     """Connect what does not depend on the task."""
 
-    def look_into(file: str | None, request: gr.Request) -> tuple[gr.Dropdown, str, gr.DownloadButton]:
+    def look_into(
+        file: str | None, name: str, request: gr.Request
+    ) -> tuple[gr.Dropdown, gr.Dropdown, str, gr.DownloadButton]:
         # The answers of another file leave with it.
-        gone = gr.DownloadButton(visible=False)
+        gone, none = gr.DownloadButton(visible=False), gr.Dropdown([], value=None, visible=False)
         if not file:
-            return gr.Dropdown([], value=None, visible=False), "", gone
+            return none, none, "", gone
         try:
             columns, guess = columns_of(Path(file))
         except Exception as error:  # noqa: BLE001 - stands where the answers would stand; error_card logs ours
-            return gr.Dropdown([], value=None, visible=False), error_card(error, locale_of(request)), gone
-        return gr.Dropdown(columns, value=guess, visible=bool(columns)), "", gone
+            return none, none, error_card(error, locale_of(request)), gone
+        seconds = [(say("playground.many.no_pair", locale_of(request)), ""), *((name, name) for name in columns)]
+        second = gr.Dropdown(seconds, value="", visible=len(columns) > 1 and _takes_pairs(all_tasks()[name]))
+        return gr.Dropdown(columns, value=guess, visible=bool(columns)), second, "", gone
 
     def stop_many(request: gr.Request) -> gr.Button:
         stops.stop(request)
         return gr.Button(say("playground.stopping", locale_of(request)), interactive=False)
 
-    many.file.change(shown(look_into), many.file, [many.column, many.table, many.download], **_QUIET)
+    found = [many.column, many.column_pair, many.table, many.download]
+    many.file.change(shown(look_into), [many.file, task], found, **_QUIET)
     many.stop.click(shown(stop_many), None, many.stop, queue=False, **_QUIET)
 
 
@@ -78,10 +84,10 @@ def wire_form(
         with tempfile.TemporaryDirectory(prefix="answers-", ignore_cleanup_errors=True) as folder:
             try:
                 _, params = parse(task, given)
-                texts = _texts(given)
+                texts, pairs = _texts(given, _takes_pairs(task))
                 workspace, ref = services.workspace(request), chosen_ref(services, given["model"])
                 facts: ModelFacts = services.shelf.facts(workspace, ref)
-                for news in answering.ask_many(services.shelf, workspace, task, ref, texts, params, stop):
+                for news in answering.ask_many(services.shelf, workspace, task, ref, texts, params, stop, pairs):
                     if isinstance(news, Reply):
                         assert isinstance(news.answer, Table)
                         table = answers.render(news.answer, locale) + answers.footing(news, locale)
@@ -96,7 +102,14 @@ def wire_form(
 
     many.run.click(
         shown(run_many),
-        inputs_kwargs={**widgets, "model": model, "texts": many.texts, "file": many.file, "column": many.column},
+        inputs_kwargs={
+            **widgets,
+            "model": model,
+            "texts": many.texts,
+            "file": many.file,
+            "column": many.column,
+            "column_pair": many.column_pair,
+        },
         outputs=[many.run, many.stop, many.download, many.waiting, many.table],
         concurrency_id=f"ask-{task.lane}",
         concurrency_limit=WAITERS,
@@ -104,17 +117,25 @@ def wire_form(
     )
 
 
-def _texts(given: Mapping[str, Any]) -> list[str]:
-    """The file's texts, else the lines that were typed. Raises UserError for none, and for too many."""
+def _texts(given: Mapping[str, Any], takes_pairs: bool) -> tuple[list[str], list[str]]:
+    """The file's texts, else the lines that were typed; the second texts where there are any. Raises UserError for
+    none, and for too many."""
+    pairs: list[str] = []
     if given["file"]:
         texts = texts_of(Path(given["file"]), given["column"])
+        if takes_pairs and given["column_pair"]:
+            pairs = texts_of(Path(given["file"]), given["column_pair"])
     else:
         texts = [line.strip() for line in (given["texts"] or "").splitlines() if line.strip()]
     if not any(text.strip() for text in texts):
         raise UserError("playground.no_texts")
     if len(texts) > MOST_TEXTS:
         raise UserError("playground.too_many_texts", count=f"{len(texts):,}", limit=f"{MOST_TEXTS:,}")
-    return texts
+    return texts, pairs
+
+
+def _takes_pairs(task: Task) -> bool:
+    return any(one.name == "text_pair" for one in task.inputs)
 
 
 def write_csv(table: Table, folder: Path) -> Path:

@@ -17,6 +17,7 @@ class ManyParts:
     texts: gr.Textbox
     file: gr.File
     column: gr.Dropdown
+    column_pair: gr.Dropdown
     run: gr.Button
     stop: gr.Button
     waiting: gr.HTML
@@ -52,6 +53,8 @@ class PlaygroundTab:
     asked: gr.State
     """(task, ref, values, params) of the last answer, for "behind the pipeline"."""
     inside_open: gr.State
+    stays: gr.State
+    """Changes when a form that was held back for another one stays after all."""
 
 
 def build() -> PlaygroundTab:
@@ -107,6 +110,7 @@ def build() -> PlaygroundTab:
         wanted_model=wanted_model, go_train=go_train, rail=rail, model=model, place=place, run=run, stop=stop,
         waiting=waiting, answer=answer, chat=chat, foot=foot, instead=instead, new_chat=new_chat,
         inside_fold=inside_fold, inside=inside, code=code, many=many, form=form, asked=asked, inside_open=inside_open,
+        stays=gr.State(0.0),
     )  # fmt: skip
 
 
@@ -155,6 +159,14 @@ def _many() -> ManyParts:
                     interactive=True,
                     elem_id="many-column",
                 )
+                column_pair = gr.Dropdown(
+                    [],
+                    label=i18n("playground.many.column_pair"),
+                    info=i18n("playground.many.column_pair.help"),
+                    visible=False,
+                    interactive=True,
+                    elem_id="many-column-pair",
+                )
         with gr.Row(elem_classes="many-actions"):
             run = gr.Button(i18n("playground.many.run"), elem_id="many-run", scale=0, min_width=160)
             stop = gr.Button(i18n("playground.stop"), visible=False, elem_id="many-stop", scale=0, min_width=120)
@@ -167,4 +179,4 @@ def _many() -> ManyParts:
             )
         waiting = gr.HTML(apply_default_css=False, elem_id="many-waiting")
         table = gr.HTML(apply_default_css=False, elem_id="many-table")
-    return ManyParts(texts, file, column, run, stop, waiting, table, download)
+    return ManyParts(texts, file, column, column_pair, run, stop, waiting, table, download)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ def test_the_snippet_prints_the_answer(settings: Settings, tmp_path: Path) -> No
         ({"text": TEXT}, ClassificationParams()),
         ({"text": '这部电影\n很好看 "quoted" \\ { \u2028'}, ClassificationParams(function="sigmoid", top_k=2)),
         ({"text": "bad " * 500}, ClassificationParams()),
+        ({"text": TEXT, "text_pair": "it was \"great\""}, ClassificationParams()),
     ]
     codes = [TASK.snippet(str(folder), values, params) for values, params in asked]
     with opened(settings, "text-classification", f"folder:{folder}") as pipe:
@@ -112,3 +114,61 @@ def test_only_models_with_such_a_head_fit(settings: Settings, tiny_classifier: P
     shelf, workspace = ModelShelf(settings), Workspace.open(settings)
     assert TASK.fits(shelf.facts(workspace, f"folder:{tiny_classifier}"))
     assert not TASK.fits(shelf.facts(workspace, f"folder:{tiny_encoder}"))
+
+
+def test_a_second_text_goes_in_with_the_first(classifier: Any) -> None:
+    asked = {"text": TEXT, "text_pair": "this book is awful"}
+    bars = TASK.run(classifier, asked, ClassificationParams())
+    plain = classifier(asked, top_k=None, function_to_apply="softmax")
+    assert dict(bars.scores) == pytest.approx({row["label"]: row["score"] for row in plain})
+    assert bars.scores != TASK.run(classifier, {"text": TEXT}, ClassificationParams()).scores
+    assert bars.tokens == 15
+
+
+def test_pairs_in_a_batch_get_the_answers_they_get_alone(classifier: Any) -> None:
+    texts, pairs = ["a good film", "a bad book", "no"], ["we love it", "", "this is the very bad food market"]
+    rows = dict(TASK.batch(classifier, texts, ClassificationParams(), pairs))
+    for index, (text, pair) in enumerate(zip(texts, pairs, strict=True)):
+        alone = dict(TASK.run(classifier, {"text": text, "text_pair": pair}, ClassificationParams()).scores)
+        assert rows[index]["score_negative"] == pytest.approx(alone["negative"], abs=1e-5)
+
+
+def with_config(source: Path, folder: Path, **changes: Any) -> Path:
+    """A copy of a model with another config."""
+    shutil.copytree(source, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+    return folder
+
+
+def test_a_label_is_given_from_the_threshold_that_its_training_settled(
+    settings: Settings, tiny_classifier: Path, tmp_path: Path
+) -> None:
+    settled = {"negative": 0.05, "positive": 0.99}
+    folder = with_config(
+        tiny_classifier, tmp_path / "sets", problem_type="multi_label_classification", thresholds=settled
+    )
+    with opened(settings, "text-classification", f"folder:{folder}") as pipe:
+        bars = TASK.run(pipe, {"text": TEXT}, ClassificationParams())
+        assert dict(zip([name for name, _ in bars.scores], bars.thresholds, strict=True)) == settled
+        assert dict(TASK.batch(pipe, [TEXT], ClassificationParams()))[0]["label"] == "negative"
+
+
+def test_a_model_of_scores_answers_a_number_on_its_scale(settings: Settings, tmp_path: Path) -> None:
+    folder = tiny.save_classifier(tmp_path / "one", labels=("score",))
+    folder = with_config(folder, tmp_path / "scores", problem_type="regression", score_range=[0.0, 5.0])
+    with opened(settings, "text-classification", f"folder:{folder}") as pipe:
+        bars = TASK.run(pipe, {"text": TEXT, "text_pair": "we hate it"}, ClassificationParams())
+        assert bars.raw and bars.range == (0.0, 5.0) and len(bars.scores) == 1
+        row = dict(TASK.batch(pipe, [TEXT], ClassificationParams(), ["we hate it"]))[0]
+        assert row == {"score": pytest.approx(bars.scores[0][1], abs=1e-5)}
+
+
+def test_a_model_trained_on_pairs_says_so(settings: Settings, tiny_classifier: Path, tmp_path: Path) -> None:
+    from backend.models import ModelShelf
+    from backend.workspace import Workspace
+
+    shelf, workspace = ModelShelf(settings), Workspace.open(settings)
+    pairs = with_config(tiny_classifier, tmp_path / "pairs", workbench_inputs=2)
+    compares = with_config(tiny_classifier, tmp_path / "nli", id2label={"0": "ENTAILMENT", "1": "CONTRADICTION"})
+    assert [shelf.facts(workspace, f"folder:{one}").inputs for one in (tiny_classifier, pairs, compares)] == [1, 2, 2]
