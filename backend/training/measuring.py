@@ -121,23 +121,30 @@ class _Steps:
         """(training, scoring) as Measurement has them, and the peak of resident memory with a whole batch, in MiB."""
         import numpy as np
 
-        arguments = self.spec.arguments
+        train_rows = self.spec.arguments.per_device_train_batch_size
+        score_rows = self.spec.arguments.per_device_eval_batch_size
         places = sorted({int(np.quantile(lengths, share, method="nearest")) for share in QUANTILES})
         began = time.perf_counter()
         # The first step of a process takes up to ten times as long: kernels are chosen, memory is fetched.
-        row_seconds = self._train(2, places[0]) / 2
+        self._train(2, places[0])
+        self._score(2, places[0])
+        token_seconds = self._train(2, places[0]) / 2 / places[0]
         train: list[tuple[int, float]] = []
         score: list[tuple[int, float]] = []
-        scale, base = 1.0, peak_mib()
+        base = memory = peak_mib()
         for length in places:
             left = max(BUDGET_SECONDS - (time.perf_counter() - began), 0.2) / 3
-            fits = int(left / max(row_seconds, 1e-6) * places[0] / length) if not train else int(left / train[-1][1])
-            rows = max(2, min(arguments.per_device_train_batch_size, fits))
+            rows = max(2, min(train_rows, int(left / (token_seconds * length))))
             train.append((length, self._train(rows, length) / rows))
-            scale = arguments.per_device_train_batch_size / rows
-            score.append((length, self._score(max(2, min(arguments.per_device_eval_batch_size, fits)), length)))
-        memory = base + (peak_mib() - base) * max(scale, 1.0)
-        return train, score, memory
+            token_seconds = max(train[-1][1] / length, 1e-9)
+            memory = max(memory, base + (peak_mib() - base) * train_rows / rows)
+        # After all training, whose memory is multiplied where it was for a part of a batch only.
+        for length, row_seconds in train:
+            left = max(BUDGET_SECONDS - (time.perf_counter() - began), 0.2) / 3
+            # Scoring a row takes less than half of what training on it takes.
+            rows = max(2, min(score_rows, int(2 * left / max(row_seconds, 1e-9))))
+            score.append((length, self._score(rows, length)))
+        return train, score, max(memory, peak_mib())
 
     def _train(self, rows: int, length: int) -> float:
         """Seconds of forward, backward and clipping; the optimizer's are kept apart."""
@@ -153,7 +160,9 @@ class _Steps:
         self.optimizer.step()
         self.optimizer.zero_grad()
         self._wait()
-        self.optimizer_seconds = time.perf_counter() - between
+        took = time.perf_counter() - between
+        # The first one makes the optimizer's state.
+        self.optimizer_seconds = min(took, self.optimizer_seconds or took)
         self.done += 1
         return between - began
 

@@ -1,0 +1,58 @@
+"""What is measured for a forecast: whole batches where time allows, and no cold first step among them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from backend.training import measuring
+from backend.training.measuring import _Steps
+
+LENGTHS = np.asarray([20] * 5 + [40] * 5)
+
+
+class Machine(_Steps):
+    """Steps that take no time: so many seconds a row are told, a hundred times as many for the first step."""
+
+    def __init__(self, row_seconds: float) -> None:
+        self.spec = SimpleNamespace(  # type: ignore[assignment]
+            arguments=SimpleNamespace(per_device_train_batch_size=16, per_device_eval_batch_size=64)
+        )
+        self.row_seconds, self.factor = row_seconds, 100.0
+        self.trained_on: list[tuple[int, int]] = []
+        self.scored: list[int] = []
+        self.peak = 500.0
+
+    def _train(self, rows: int, length: int) -> float:
+        seconds, self.factor = self.row_seconds * rows * self.factor, 1.0
+        self.trained_on.append((rows, length))
+        self.peak = max(self.peak, 500.0 + rows * length / 16)
+        return seconds
+
+    def _score(self, rows: int, length: int) -> float:
+        self.scored.append(rows)
+        self.peak = max(self.peak, 500.0 + rows * length / 100)
+        return self.row_seconds / 3
+
+    def measured(self, monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple[int, float]], float]:
+        """(training seconds a row by length, memory)."""
+        monkeypatch.setattr(measuring, "peak_mib", lambda: self.peak)
+        train, _, memory = self.time(LENGTHS)
+        return train, memory
+
+
+def test_a_slow_first_step_does_not_keep_whole_batches_from_being_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(row_seconds=0.01)
+    train, _ = machine.measured(monkeypatch)
+    assert machine.trained_on[-2:] == [(16, 20), (16, 40)] and machine.scored[-2:] == [64, 64]
+    assert [seconds for _, seconds in train] == pytest.approx([0.01, 0.01])
+
+
+def test_memory_is_that_of_a_whole_batch_and_scoring_is_not_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Machine(row_seconds=0.01).measured(monkeypatch)[1]
+    assert whole == 500 + 16 * 40 / 16
+    # A machine so slow that only a part of a batch is measured.
+    part = Machine(row_seconds=0.2).measured(monkeypatch)[1]
+    assert part == pytest.approx(whole, rel=0.02)
