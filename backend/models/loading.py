@@ -19,7 +19,8 @@ _FP32_BYTES = 4
 _NARROW_TYPES = ("float16", "bfloat16", "torch.float16", "torch.bfloat16")
 # What a loaded model takes beyond its weights while it is read and run for the first time.
 _HEADROOM = 1.1
-# from_pretrained changes process-wide state (the default dtype among it) while it works: one at a time.
+# from_pretrained changes process-wide state while it works (the default dtype, PreTrainedModel.tie_weights) and puts back
+# what it found: two at once may leave every later model with its weights untied. Who loads in this process holds this.
 loading = threading.Lock()
 _listener = threading.local()
 
