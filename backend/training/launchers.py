@@ -9,17 +9,17 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from backend.errors import UserError
 from backend.training.causes import explain_exit
+from backend.training.command import accelerate_command
 from backend.training.group import take_trouble
 from backend.training.nursery import ROOT, Job, Nursery
 from backend.training.recovery import process_of
 from backend.training.run_folder import RunFolder
-from backend.training.spec import Launcher, RunSpec
+from backend.training.spec import Launcher
 from backend.warm import libraries
 
 # How torch says, once all are down, in which way the first process went.
@@ -103,10 +103,11 @@ class AccelerateRun:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
+        spec = folder.spec()
         flags = ("--with-parent", "--with-app", str(os.getpid()))
         with folder.log.open("ab") as log:
             self._process = subprocess.Popen(
-                accelerate_command(folder.spec(), str(folder.path), flags),
+                accelerate_command(spec.processes, spec.device, [str(folder.path), *flags]),
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -140,21 +141,6 @@ class AccelerateRun:
     def _is_ours(self) -> bool:
         """Whether the status still names the app, since no process came as far as to train."""
         return self._folder.status().pid in (0, os.getpid())
-
-
-def accelerate_command(spec: RunSpec, run_dir: str, flags: Sequence[str] = (), program: str = "") -> list[str]:
-    """`accelerate launch` for a run, to be started in the product's folder. program: how accelerate is called."""
-    words = [program] if program else [sys.executable, "-m", "accelerate.commands.accelerate_cli"]
-    threads = max(1, (os.cpu_count() or 1) // spec.processes)
-    words += ["launch", "--num_processes", str(spec.processes), "--num_machines", "1"]
-    if spec.processes > 1:
-        # On processors, too: it means several processes on this machine. Port 0: one that is free.
-        words += ["--multi_gpu", "--main_process_port", "0"]
-    elif spec.device == "cpu":
-        words += ["--cpu"]
-    # What is not said, accelerate takes from a file that `accelerate config` may have left, or warns.
-    words += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", str(threads)]
-    return [*words, "-m", "backend.training", run_dir, *flags]
 
 
 def give_memory_back() -> None:

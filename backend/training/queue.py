@@ -16,6 +16,7 @@ from backend.recipes.base import Report
 from backend.settings import Settings
 from backend.training.from_nothing import refuse_impossible, tokenizer_path
 from backend.training.nursery import Nursery, shared_nursery
+from backend.training.processes import refuse_processes
 from backend.training.recovery import process_of, settle
 from backend.training.refusals import refuse_unfit
 from backend.training.run_folder import RunFolder
@@ -64,6 +65,7 @@ class RunQueue:
         facts = self.shelf.facts(workspace, draft.model_ref)
         refuse_unfit(draft, version, facts)
         refuse_impossible(self.shelf, workspace, draft, facts, version)
+        refuse_processes(draft, self.settings, version)
         words = tokenizer_path(self.shelf, workspace, draft)
         run_id, folder = self._new_folder(workspace, draft.name or version.title)
         spec = replace(

@@ -170,6 +170,8 @@ class Filled:
             preset=self.values["preset"],
             arguments=TrainArguments(**self.arguments_now()),
             launcher=self.values["launcher"],
+            loop=self.values["loop"],
+            processes=int(self.values["processes"] or 0) if self.values["launcher"] == "accelerate" else 1,
             new_model=self.new_model(),
             tokenizer_ref=self.tokenizer_ref,
         )

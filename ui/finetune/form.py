@@ -10,7 +10,7 @@ import gradio as gr
 from backend.data.split import SplitPlan
 from backend.recipes import all_recipes
 from backend.recipes.base import PRESETS
-from ui.finetune import anatomy, settings
+from ui.finetune import anatomy, how_it_runs, settings
 from ui.finetune.filled import ARGUMENT, COLUMN, SPLIT
 from ui.text import i18n
 
@@ -37,7 +37,7 @@ class Form:
     split: dict[str, Any]
     settings_fold: gr.Accordion
     arguments: dict[str, Any]
-    launcher: gr.Dropdown
+    how: how_it_runs.Parts
     card: gr.HTML
     rows: gr.HTML
     forecast: gr.Button
@@ -53,7 +53,7 @@ class Form:
             "model": self.model,
             "preset": self.preset,
             "name": self.name,
-            "launcher": self.launcher,
+            **self.how.inputs,
             **self.anatomy.inputs,
             **{COLUMN + role: widget for role, widget in self.columns.items()},
             **{SPLIT + name: widget for name, widget in self.split.items()},
@@ -81,7 +81,8 @@ def build() -> Form:
                 name = gr.Textbox(**_words("finetune.name"), max_lines=1, max_length=80)
                 with gr.Column(elem_classes="folds"):
                     split_fold, split = _split()
-                    settings_fold, arguments, launcher = settings.build()
+                    settings_fold, arguments = settings.build()
+                    how = how_it_runs.build()
                     with gr.Accordion(i18n("finetune.steps"), open=False, elem_classes="fold"):
                         gr.Markdown(i18n("finetune.steps.text"))
             with gr.Column(scale=4, min_width=300, elem_classes="card forecast-card"):
@@ -94,7 +95,7 @@ def build() -> Form:
                     )
     return Form(
         view, live_link, recipe, data, columns, proof, findings, model, head, unknown, switch_model, preset, name,
-        split_fold, split, settings_fold, arguments, launcher, card, rows, forecast, start, anatomy_parts,
+        split_fold, split, settings_fold, arguments, how, card, rows, forecast, start, anatomy_parts,
     )  # fmt: skip
 
 

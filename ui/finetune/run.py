@@ -17,7 +17,7 @@ from backend.training.spec import MetricPoint, RunState
 from backend.workspace import Workspace
 from ui import charts, phrases, scales
 from ui.errors import shown
-from ui.finetune import live, report, wrong
+from ui.finetune import how_it_runs, live, report, wrong
 from ui.finetune.run_view import RunView
 from ui.text import say
 from ui.visitor import PageState, Services, locale_of
@@ -148,6 +148,7 @@ class Showing:
             view.wrong: gr.HTML(wrong.table(final, locale) if final else "", visible=final is not None),
             view.checks: live.checks(points, names, locale),
             view.settings: report.settings(spec, final, locale),
+            view.command: how_it_runs.shown_command(spec, folder.path, self.services, locale),
             view.log: live.log(folder.log_tail(LOG_LINES), locale),
             self.try_ref: f"run:{run.run_id}",
         }

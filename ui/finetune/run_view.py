@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from ui.finetune import how_it_runs
 from ui.text import i18n
 
 
@@ -36,6 +37,7 @@ class RunView:
     rate: gr.Plot
     checks: gr.HTML
     settings: gr.HTML
+    command: gr.HTML
     log: gr.HTML
 
     @property
@@ -85,11 +87,13 @@ def build() -> RunView:
                 rate = gr.Plot(show_label=False, container=False)
             with gr.Accordion(i18n("finetune.fold.settings"), open=False, elem_classes="fold"):
                 settings = _html()
+            with gr.Accordion(i18n("launch.command"), open=False, elem_classes="fold"):
+                command = how_it_runs.command_box("run-command")
             with gr.Accordion(i18n("finetune.fold.log"), open=False, elem_classes="fold"):
                 log = _html()
     return RunView(
         view, head, new_run, stop, which, try_it, progress, sentence, result, scores, labels, chart_side, chart_title,
-        confusions, confusion, wrong_title, wrong, curves, loss, score, rate, checks, settings, log,
+        confusions, confusion, wrong_title, wrong, curves, loss, score, rate, checks, settings, command, log,
     )  # fmt: skip
 
 

@@ -26,11 +26,10 @@ GROUPS = {
     "checks": ("evaluations", "eval_steps", "metric_for_best_model", "early_stopping_patience", "logging_steps"),
     "saving": ("save_steps", "save_total_limit", "seed"),
 }  # fmt: skip
-LAUNCHERS = ("auto", "thread", "process")
 
 
-def build() -> tuple[gr.Accordion, dict[str, Any], gr.Dropdown]:
-    """The fold, its widgets by argument name, and where to train."""
+def build() -> tuple[gr.Accordion, dict[str, Any]]:
+    """The fold, and its widgets by argument name."""
     by_name = {field.name: field for field in fields(TrainArguments)}
     grouped = {name for names in GROUPS.values() for name in names}
     groups = GROUPS | {"saving": (*GROUPS["saving"], *(name for name in by_name if name not in grouped))}
@@ -41,11 +40,7 @@ def build() -> tuple[gr.Accordion, dict[str, Any], gr.Dropdown]:
             with gr.Row(equal_height=False, elem_classes="settings-row"):
                 for name in names:
                     arguments[name] = _argument(by_name[name])
-        launcher = gr.Dropdown(
-            [(i18n(f"finetune.launcher.{one}"), one) for one in LAUNCHERS], value="auto", interactive=True,
-            label=i18n("finetune.launcher"), info=i18n("finetune.launcher.help"),
-        )  # fmt: skip
-    return fold, arguments, launcher
+    return fold, arguments
 
 
 def _argument(field: Field[Any]) -> gr.components.FormComponent:
