@@ -74,6 +74,10 @@ def _train(folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder, g
         from backend.training.watch import Watch
 
         watch = Watch(spec, recipe, prepared, board, recorder, pad)
+    if spec.loop == "head":
+        from backend.training.head import answer
+
+        return answer(model, watch, began)
     loop_of(spec)(model, spec, prepared, watch)
     if watch.last_scores is None or watch.step == 0:
         raise UserError("training.no_steps")
