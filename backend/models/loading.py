@@ -19,8 +19,8 @@ _FP32_BYTES = 4
 _NARROW_TYPES = ("float16", "bfloat16", "torch.float16", "torch.bfloat16")
 # What a loaded model takes beyond its weights while it is read and run for the first time.
 _HEADROOM = 1.1
-# from_pretrained changes process-wide state while it works (the default dtype, PreTrainedModel.tie_weights) and puts back
-# what it found: two at once may leave every later model with its weights untied. Who loads in this process holds this.
+# While it works, from_pretrained changes the default dtype and PreTrainedModel.tie_weights for the whole process, and
+# puts back what it found: two at once may leave every later model with its weights untied. Who loads here holds this.
 loading = threading.Lock()
 _listener = threading.local()
 
