@@ -9,7 +9,7 @@ import gradio as gr
 
 from ui import pickers
 from ui.errors import shown
-from ui.finetune import anatomy, choosing, form, how_it_runs, launching, run, run_view
+from ui.finetune import anatomy, choosing, form, how_it_runs, inside, launching, run, run_view
 from ui.visitor import PageState, Services
 
 
@@ -59,6 +59,7 @@ def wire(tab: FinetuneTab, services: Services, state: PageState) -> None:
     measured = gr.State("")
     choosing.wire(tab.form, services, state, measured)
     anatomy.wire(tab.form, services)
+    inside.wire(tab.form, services)
     how_it_runs.wire(tab.form, services, state)
     launching.wire(tab.form, services, tab.shown_run, tab.started, measured)
     run.wire(

@@ -6,7 +6,7 @@ Covers: any architecture whose modules carry the usual names; what has none of t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -78,7 +78,7 @@ def look_inside(build: Callable[[], Any]) -> Anatomy:
     tensors = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     found = blocks(model)
     return Anatomy(
-        architecture=type(model).__name__,
+        architecture=type(plain(model)).__name__,
         settings=_settings(model.config),
         rest=_rest(model.config),
         blocks=found,
@@ -91,7 +91,7 @@ def look_inside(build: Callable[[], Any]) -> Anatomy:
 def blocks(model: Any) -> list[Block]:
     """The blocks of a model in the order of its modules, with their parameters counted. Shared ones count once."""
     counted: dict[Block, tuple[int, int]] = {}
-    for name, parameter in model.named_parameters():
+    for name, parameter in named_parameters(model):
         block = block_of(name, model)
         all_of, trained = counted.get(block, (0, 0))
         counted[block] = (
@@ -99,15 +99,25 @@ def blocks(model: Any) -> list[Block]:
             trained + (parameter.numel() if parameter.requires_grad else 0),
         )
     merged = [replace(block, parameters=count, trained=trained) for block, (count, trained) in counted.items()]
-    order = {"embeddings": 0, "layer": 1, "other": 2, "norm": 3, "pooler": 4, "head": 5}
+    return sorted(merged, key=in_order)
+
+
+def named_parameters(model: Any) -> Iterator[tuple[str, Any]]:
+    """Those that the model computes with: beside a head that learns with an adapter peft keeps the one from before."""
+    return ((name, one) for name, one in model.named_parameters() if "original_module" not in name)
+
+
+def in_order(block: Block) -> tuple[int, bool, int, int]:
+    """Sorts blocks as a text goes through them."""
+    kinds = ("embeddings", "layer", "other", "norm", "pooler", "head")
     parts = ("attention", "feed_forward", "norm", "")
-    return sorted(merged, key=lambda one: (order[one.kind], one.stack == "decoder", one.layer, parts.index(one.part)))
+    return kinds.index(block.kind), block.stack == "decoder", block.layer, parts.index(block.part)
 
 
 def block_of(name: str, model: Any) -> Block:
     """The block that the parameter of a name belongs to, its numbers not counted."""
     # What an adapter wraps keeps its place.
-    name = name.removeprefix("base_model.model.")
+    name, model = name.removeprefix("base_model.model."), plain(model)
     words = name.split(".")
     stack = next((word for word in words if word in ("encoder", "decoder")), "")
     if not getattr(model.config, "is_encoder_decoder", False):
@@ -130,6 +140,11 @@ def block_of(name: str, model: Any) -> Block:
     return Block("head" if head else "other")
 
 
+def plain(model: Any) -> Any:
+    """The model within an adapter of peft; any other is itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def _part(words: Sequence[str]) -> Part:
     """Of the names of the modules within a layer, outermost first."""
     lower = [word.lower() for word in words]
@@ -141,10 +156,12 @@ def _part(words: Sequence[str]) -> Part:
 
 def _settings(config: Any) -> list[tuple[str, str, Any]]:
     own = sizes(config)
-    found = [(name, *own[name]) for name in ("layers", "heads", "width", "feed_forward") if name in own]
+    names: tuple[str, ...] = ("layers", "heads", "width", "feed_forward")
+    found = [(name, *own[name]) for name in names if name in own]
     if isinstance(getattr(config, "vocab_size", None), int):
         found.append(("vocabulary", "vocab_size", config.vocab_size))
-    found += [(name, *own[name]) for name in ("longest", "dropout") if name in own]
+    names = ("longest", "dropout")
+    found += [(name, *own[name]) for name in names if name in own]
     named = next((name for name in _ACTIVATIONS if isinstance(getattr(config, name, None), str)), "")
     return found + ([("activation", named, getattr(config, named))] if named else [])
 

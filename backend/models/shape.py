@@ -108,7 +108,7 @@ def _following(config: Any, shape: Shape) -> dict[str, Any]:
     width, heads = shape.width or before.get("width"), shape.heads or before.get("heads")
     own_head = getattr(config, "head_dim", None)
     # Some give each head a width of its own, whatever the model's.
-    free = own_head is not None and own_head * before.get("heads", 0) != before.get("width")
+    free = own_head is not None and own_head * (before.get("heads") or 0) != before.get("width")
     if width and heads and not free:
         if width % heads:
             below = width - width % heads
@@ -142,7 +142,7 @@ def sizes(config: Any) -> dict[str, tuple[str, Any]]:
     found = {field: (name, getattr(config, name, None)) for field, name in own.items() if name}
     if "feed_forward" in found and found["feed_forward"][1] is None and "width" in found:
         # GPT-2 leaves it open: four times the width.
-        found["feed_forward"] = (own["feed_forward"], 4 * found["width"][1])
+        found["feed_forward"] = (own["feed_forward"], 4 * (found["width"][1] or 0))
     return {field: pair for field, pair in found.items() if isinstance(pair[1], (int, float))}
 
 

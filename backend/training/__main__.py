@@ -23,7 +23,7 @@ WATCH_SECONDS = 1.0
 def main() -> int:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m backend.training")
-    parser.add_argument("words", nargs="*", metavar="[train|forecast|mirror] RUN_DIR")
+    parser.add_argument("words", nargs="*", metavar="[train|forecast|inside|mirror] RUN_DIR")
     parser.add_argument("--nursery", action="store_true", help="serve jobs from stdin")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one is gone")
     parser.add_argument("--with-app", type=int, default=0, metavar="PID", help="end when this process is gone, too")
@@ -42,6 +42,10 @@ def work(kind: str, folder: Path) -> int:
         from backend.training.measuring import measure
 
         measure(folder)
+    elif kind == "inside":
+        from backend.training.taken_apart import take_apart
+
+        take_apart(folder)
     elif kind == "mirror":
         from backend.metrics.mirror import mirror
 
@@ -125,6 +129,7 @@ def preload() -> None:
     import backend.training.measuring
     import backend.training.report
     import backend.training.run
+    import backend.training.taken_apart
     import backend.training.trainer_loop
     import backend.training.watch  # noqa: F401
 

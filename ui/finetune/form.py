@@ -10,7 +10,7 @@ import gradio as gr
 from backend.data.split import SplitPlan
 from backend.recipes import all_recipes
 from backend.recipes.base import PRESETS
-from ui.finetune import anatomy, how_it_runs, settings
+from ui.finetune import anatomy, how_it_runs, inside, settings
 from ui.finetune.filled import ARGUMENT, COLUMN, SPLIT
 from ui.text import i18n
 
@@ -43,6 +43,7 @@ class Form:
     forecast: gr.Button
     start: gr.Button
     anatomy: anatomy.Parts
+    inside: inside.Parts
 
     @property
     def inputs(self) -> dict[str, gr.blocks.Block]:
@@ -83,6 +84,7 @@ def build() -> Form:
                     split_fold, split = _split()
                     settings_fold, arguments = settings.build()
                     how = how_it_runs.build()
+                    inside_parts = inside.build()
                     with gr.Accordion(i18n("finetune.steps"), open=False, elem_classes="fold"):
                         gr.Markdown(i18n("finetune.steps.text"))
             with gr.Column(scale=4, min_width=300, elem_classes="card forecast-card"):
@@ -95,7 +97,7 @@ def build() -> Form:
                     )
     return Form(
         view, live_link, recipe, data, columns, proof, findings, model, head, unknown, switch_model, preset, name,
-        split_fold, split, settings_fold, arguments, how, card, rows, forecast, start, anatomy_parts,
+        split_fold, split, settings_fold, arguments, how, card, rows, forecast, start, anatomy_parts, inside_parts,
     )  # fmt: skip
 
 
