@@ -34,6 +34,17 @@
       return words;
     } catch { return ""; }
   };
+  // A form that is about to make room for another takes no more words: they would go with it.
+  const hold = held => {
+    const parts = document.querySelectorAll(".playground-form .block");
+    parts.forEach(part => { part.inert = held; });
+    // The other form did not come: this one stays.
+    if (held) setTimeout(() => parts.forEach(part => { part.inert = false; }), 10000);
+  };
+  // Here, not in Gradio's events: of one trigger it runs them one after another, the server's first.
+  document.addEventListener("change", ({ target }) => { if (target.closest("#playground-task")) hold(true); }, true);
+  document.addEventListener("click", ({ target }) => { if (target.closest("#try-it")) hold(true); }, true);
+  let waits = false;
   window.workbench = {
     tabNames,
     tabButtons,
@@ -69,8 +80,12 @@
       const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
       part.scrollIntoView({ block: height > innerHeight ? "start" : "nearest", behavior: calm ? "auto" : "smooth" });
     },
-    // A form that is about to make room for another takes no more words: they would go with it.
-    hold: held => document.querySelectorAll(".playground-form .block").forEach(part => { part.inert = held; }),
+    // On a phone, and below open settings, the answer stands where it cannot be seen from the button.
+    answering(words) {
+      if (words && !waits) workbench.reveal(".answer-card");
+      waits = Boolean(words);
+    },
+    hold,
     seen: key => store.get(key),
     remember: (key, value) => store.set(key, value),
   };

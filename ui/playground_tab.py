@@ -77,7 +77,7 @@ def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
     tab.new_chat.click(shown(clear_chat), None, [tab.chat, tab.new_chat, tab.foot], queue=False, **_QUIET)
     tab.inside_fold.expand(shown(open_inside), [tab.asked], [tab.inside_open, tab.inside], **_QUIET)
     tab.inside_fold.collapse(close_inside, None, tab.inside_open, queue=False, **_QUIET)
-    # What the browser does alone is connected here: in what is drawn later Gradio does not run it.
+    # What the browser does alone is connected here: in what is drawn later Gradio runs it only after the server's part.
     tab.waiting.change(None, tab.waiting, None, js=_REVEAL, **_QUIET)
     tab.stays.change(None, None, None, js=_LET_GO, **_QUIET)
     many.wire(tab.many, many_stops, tab.rail)

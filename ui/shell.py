@@ -58,9 +58,6 @@ def build_page(settings: Settings) -> gr.Blocks:
         _wire_visitor(page, services, state, header, tabs, timer, finetune.started)
         _join(tabs, datasets.use_for_training, datasets.chosen, finetune.wanted_data, "finetune", _wanted_ref)
         _join(tabs, finetune.try_it, finetune.try_ref, playground.wanted_model, "playground", _wanted_ref)
-        finetune.try_it.click(
-            None, None, None, js=playground_tab.HOLD, show_progress="hidden", api_visibility="private"
-        )
         metrics.open_run.change(
             _open_run, [metrics.open_run], [finetune.wanted_run, tabs], show_progress="hidden", api_visibility="private"
         )

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import App, OpenPage
 
@@ -41,6 +41,41 @@ def test_a_chat_streams_its_answer_says_its_speed_and_stops_when_told(app: App, 
     expect(foot).to_contain_text("You stopped it.")
     expect(foot).to_contain_text(TOKENS_A_SECOND)
     expect(page.locator("#playground-messages textarea")).to_have_value("And backwards?")
+
+
+def test_on_a_phone_the_answer_comes_into_sight_after_run(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url, width=390)
+    choose_writing(page, "Write and chat")
+    card = page.locator(".answer-card")
+    expect(card).not_to_be_in_viewport(ratio=0.9)
+    ask(page, "Say a word.")
+    expect(card).to_be_in_viewport(ratio=0.9)
+
+
+def test_with_open_settings_run_and_the_answer_are_in_one_window(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url)
+    choose_writing(page, "Write and chat")
+    page.locator("#playground-settings > button").click()
+    expect(page.locator("#playground-settings input[type=number]").first).to_be_visible()
+    page.mouse.wheel(0, 400)
+    page.wait_for_function("scrollY > 200")
+    expect(page.locator("#playground-run")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".answer-card .caption").first).to_be_in_viewport()
+
+
+def test_a_form_that_makes_room_for_another_takes_no_more_words(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url)
+    choose_writing(page, "Write and chat")
+    waiting: list[Route] = []
+    page.route("**/queue/join*", lambda route: waiting.append(route))
+    page.locator("#playground-task").get_by_text("Classify a text").click()
+    expect(page.locator("#playground-messages")).to_have_attribute("inert", "")
+    for route in waiting:
+        route.continue_()
+    page.unroute("**/queue/join*")
+    box = page.locator("#playground-text textarea")
+    box.fill("a word for the new form")
+    expect(box).to_have_value("a word for the new form")
 
 
 def test_a_model_of_the_hub_that_is_not_here_is_said_in_the_card_and_the_text_stays(
