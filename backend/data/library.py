@@ -30,7 +30,7 @@ from backend.texts import lookup
 from backend.workspace import Workspace, disk_error
 
 SAMPLE_DIR = Path(__file__).resolve().parent.parent.parent / "assets" / "samples"
-SAMPLES = ("reviews_en", "news_en", "news_zh", "sentence_pairs_en")
+SAMPLES = ("reviews_en", "news_en", "news_zh", "paraphrases_en", "sentence_pairs_en", "feedback_en")
 """Data sets that ship with the product: SAMPLE_DIR/<name>.csv, text `data.sample.<name>`."""
 
 _lock = threading.Lock()

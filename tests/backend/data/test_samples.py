@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from backend.data.library import open_data
+from backend.recipes import all_recipes, suggest_recipe
+from backend.workspace import Workspace
+
 SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
 
 
@@ -157,3 +161,75 @@ def test_word_overlap_does_not_give_the_score_of_the_pairs_away() -> None:
     pairs = list(zip(overlaps, scores, strict=True))
     assert sum(overlap > 0.5 and score < 3 for overlap, score in pairs) >= 15
     assert sum(overlap < 0.2 and score >= 4 for overlap, score in pairs) >= 15
+
+
+PARAPHRASE_COLUMNS = ("sentence1", "sentence2", "label")
+MESSAGE_COLUMNS = ("message", "labels")
+
+
+def test_half_of_the_paraphrase_pairs_say_the_same() -> None:
+    counts = Counter(label for *_, label in read("paraphrases_en.csv", PARAPHRASE_COLUMNS))
+    assert set(counts) == {"same", "different"} and counts.total() >= 300
+    assert all(0.45 <= count / counts.total() <= 0.55 for count in counts.values()), counts
+
+
+def test_no_sentence_of_the_paraphrase_pairs_repeats_or_nearly_repeats_in_another_row() -> None:
+    rows = read("paraphrases_en.csv", PARAPHRASE_COLUMNS)
+    sentences = [sentence.casefold() for row in rows for sentence in row[:2]]
+    assert len(set(sentences)) == len(sentences)
+    assert closest_pair([grams(" ".join(row[:2]), 3, False) for row in rows]) < 0.6
+    counts = Counter(chain.from_iterable(grams(" ".join(row[:2]), 5, False) for row in rows))
+    assert counts.most_common(1)[0][1] <= 0.02 * len(rows)
+
+
+def test_the_share_of_common_words_does_not_tell_paraphrases() -> None:
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.tree import DecisionTreeClassifier
+
+    rows = read("paraphrases_en.csv", PARAPHRASE_COLUMNS)
+    words = [(grams(one, 1, False), grams(other, 1, False)) for one, other, _ in rows]
+    overlaps = [[len(left & right) / len(left | right)] for left, right in words]
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0)
+    assert cross_val_score(tree, overlaps, [label for *_, label in rows], cv=folds).mean() < 0.65
+    assert bag_of_words_accuracy([f"{one} {other}" for one, other, _ in rows], [row[2] for row in rows], False) < 0.95
+
+
+def test_messages_have_one_to_four_of_nine_labels_none_of_them_rare() -> None:
+    sets = [labels.split(", ") for _, labels in read("feedback_en.csv", MESSAGE_COLUMNS)]
+    counts = Counter(chain.from_iterable(sets))
+    assert len(sets) >= 300 and len(counts) == 9 and min(counts.values()) >= 0.15 * len(sets)
+    assert {len(one) for one in sets} == {1, 2, 3, 4} and all(len(set(one)) == len(one) for one in sets)
+
+
+def test_no_message_repeats_or_nearly_repeats_another() -> None:
+    texts = [text for text, _ in read("feedback_en.csv", MESSAGE_COLUMNS)]
+    assert len({text.casefold() for text in texts}) == len(texts)
+    assert closest_pair([grams(text, 3, False) for text in texts]) < 0.6
+    counts = Counter(chain.from_iterable(grams(text, 5, False) for text in texts))
+    assert counts.most_common(1)[0][1] <= 0.02 * len(texts)
+
+
+@pytest.mark.parametrize("label", ["staff", "price", "delivery", "quality", "app", "complaint", "praise"])
+def test_counting_words_does_not_solve_the_messages(label: str) -> None:
+    rows = read("feedback_en.csv", MESSAGE_COLUMNS)
+    has = [str(label in labels.split(", ")) for _, labels in rows]
+    assert bag_of_words_accuracy([text for text, _ in rows], has, False) < 0.95
+
+
+@pytest.mark.parametrize(
+    ("sample", "recipe"),
+    [
+        ("reviews_en", "single-label-classification"),
+        ("news_en", "single-label-classification"),
+        ("news_zh", "single-label-classification"),
+        ("paraphrases_en", "sentence-pair-classification"),
+        ("sentence_pairs_en", "sentence-pair-regression"),
+        ("feedback_en", "multi-label-classification"),
+    ],
+)
+def test_each_sample_suits_its_recipe_as_it_is(workspace: Workspace, sample: str, recipe: str) -> None:
+    version = open_data(workspace, f"sample:{sample}")
+    chosen = all_recipes()[recipe]
+    assert suggest_recipe(version) == recipe
+    assert all(finding.level == "ok" for finding in chosen.check(version, chosen.guess_columns(version)))
