@@ -14,6 +14,7 @@ from backend.settings import Settings
 from backend.training.queue import RunQueue
 from tests.ui.test_finetune_tab import untouched
 from ui.finetune import cards, choosing, form
+from ui.finetune.filled import Filled
 from ui.visitor import Services
 
 NOTHING: Any = None
@@ -31,14 +32,14 @@ def acts(settings: Settings) -> Iterator[choosing.Choosing]:
 
 
 def test_scored_pairs_suggest_a_regression_with_both_texts_and_the_score(acts: choosing.Choosing) -> None:
-    page = acts.guess("sample:sentence_pairs_en", NOTHING)
+    page = acts.guess("sample:sentence_pairs_en", "", NOTHING)
     shown = {role: page[widget].value for role, widget in acts.form.columns.items() if page[widget].visible}
     assert page[acts.form.recipe].value == "sentence-pair-regression"
     assert shown == {"text": "sentence1", "text_pair": "sentence2", "score": "score"}
 
 
 def test_reviews_suggest_one_label_a_text(acts: choosing.Choosing) -> None:
-    page = acts.guess("sample:reviews_en", NOTHING)
+    page = acts.guess("sample:reviews_en", "", NOTHING)
     assert page[acts.form.recipe].value == "single-label-classification"
     assert not page[acts.form.columns["text_pair"]].visible and page[acts.form.columns["label"]].value == "label"
 
@@ -62,3 +63,24 @@ def test_a_model_with_the_very_labels_is_scored_as_it_is(acts: choosing.Choosing
 
 def test_a_column_of_lists_is_shown_without_brackets() -> None:
     assert cards._cut(["joy", "anger"]) == "joy, anger"
+
+
+def test_a_glue_task_takes_the_sample_that_stands_in_and_says_so(acts: choosing.Choosing) -> None:
+    data = acts.take_task("stsb", "sample:reviews_en", NOTHING).value
+    page = acts.guess(data, "stsb", NOTHING)
+    assert data == "sample:sentence_pairs_en" and page[acts.form.recipe].value == "sentence-pair-regression"
+    assert "stands in" in page[acts.form.glue.note] and "Pearson" in page[acts.form.glue.note]
+
+
+def test_the_score_of_a_glue_task_chooses_the_best_state(acts: choosing.Choosing, tiny_encoder: Path) -> None:
+    values = untouched(tiny_encoder) | {"glue": "cola"}
+    filled = Filled(acts.services, acts.services.workspace(NOTHING), values)
+    assert filled.preset("quick").metric_for_best_model == "matthews_correlation"
+    other = Filled(acts.services, acts.services.workspace(NOTHING), values | {"glue": "stsb"})
+    assert other.preset("quick").metric_for_best_model == ""
+
+
+def test_who_chooses_other_data_has_left_the_glue_task(acts: choosing.Choosing) -> None:
+    page = acts.guess("sample:news_en", "stsb", NOTHING)
+    assert page[acts.form.glue.task] == "" and page[acts.form.glue.note] == ""
+    assert page[acts.form.recipe].value == "single-label-classification"

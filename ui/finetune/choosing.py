@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,11 @@ from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.recipes import all_recipes, suggest_recipe
 from backend.recipes.base import TrainArguments
+from backend.recipes.glue import glue_data
 from backend.training.suggest import ENGLISH, suggest_model
 from ui import pickers
 from ui.errors import shown
-from ui.finetune import cards
+from ui.finetune import cards, glue
 from ui.finetune.filled import SPLIT, Filled, plain_arguments, run_name
 from ui.finetune.form import Form
 from ui.text import say
@@ -60,12 +62,31 @@ class Choosing:
         """The models there are now, in the same way."""
         return gr.Dropdown(choices=pickers.model_choices(self.services, request))
 
-    def guess(self, data: str | None, request: gr.Request) -> Updates:
-        """Data was chosen: the recipe that suits it, and which of its columns plays which role."""
+    def guess(self, data: str | None, task: str | None, request: gr.Request) -> Updates:
+        """Data was chosen: the recipe that suits it, and which of its columns plays which role.
+
+        task: the GLUE task chosen; it decides as long as its data are.
+        """
         if not data:
             return {self.form.data: gr.skip()}
-        version = open_data(self.services.workspace(request), data)
-        return self._roles(version, suggest_recipe(version), locale_of(request))
+        locale, workspace = locale_of(request), self.services.workspace(request)
+        chosen = glue.chosen(task)
+        if chosen and (there := glue.found(workspace, chosen, data)):
+            updates = self._roles(there.version, chosen.recipe, locale, there.columns)
+            return updates | {self.form.glue.note: glue.note(chosen, there, locale)}
+        version = open_data(workspace, data)
+        return self._roles(version, suggest_recipe(version), locale) | {
+            self.form.glue.task: glue.NONE,
+            self.form.glue.note: "",
+        }
+
+    def take_task(self, task: str | None, data: str | None, request: gr.Request) -> Any:
+        """A GLUE task was chosen: its data, or what stands in for them."""
+        chosen = glue.chosen(task)
+        if chosen is None:
+            return data
+        there = glue_data(self.services.workspace(request), chosen)
+        return gr.Dropdown(pickers.data_choices(self.services, request), value=there.version.ref)
 
     def change_recipe(self, data: str | None, recipe_name: str, request: gr.Request) -> Updates:
         """Another recipe was chosen: its roles, and which column plays which."""
@@ -76,9 +97,11 @@ class Choosing:
             return shown | {self.form.recipe: self._recipe(recipe_name, locale)}
         return self._roles(open_data(self.services.workspace(request), data), recipe_name, locale)
 
-    def _roles(self, version: DataVersion, recipe_name: str, locale: str) -> Updates:
+    def _roles(
+        self, version: DataVersion, recipe_name: str, locale: str, known: Mapping[str, str] | None = None
+    ) -> Updates:
         recipe = all_recipes()[recipe_name]
-        guessed = recipe.guess_columns(version)
+        guessed = recipe.guess_columns(version) if known is None else known
         names = [column.name for column in version.columns]
         roles = {role.name for role in recipe.roles}
         updates: Updates = {
@@ -205,8 +228,16 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     suggest: dict[str, Any] = {"fn": shown(acts.suggest), "outputs": [form.model, acts.suggested], **follow}
     # What the person changes fires .input; what follows is chained, so that each step is made once and in order.
     roles = [form.recipe, *columns]
-    chosen = form.data.change(shown(acts.guess), [form.data], roles, **quiet)
-    chosen.then(**look).then(**suggest).then(**know).then(**refill)
+    guess: dict[str, Any] = {
+        "fn": shown(acts.guess),
+        "inputs": [form.data, form.glue.task],
+        "outputs": [*roles, form.glue.task, form.glue.note],
+        **quiet,
+    }
+    form.data.change(**guess).then(**look).then(**suggest).then(**know).then(**refill)
+    # Its data may be those that are chosen already: then nothing changes, and the guess is made all the same.
+    taken = form.glue.task.input(shown(acts.take_task), [form.glue.task, form.data], [form.data], **quiet)
+    taken.then(**guess).then(**look).then(**suggest).then(**know).then(**refill)
     # The model stays: the language of the data is what it was.
     turned = form.recipe.input(shown(acts.change_recipe), [form.data, form.recipe], roles, **quiet)
     turned.then(**look).then(**know).then(**refill)

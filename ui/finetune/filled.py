@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
 from typing import Any
 
 import gradio as gr
@@ -19,6 +19,7 @@ from backend.models.anatomy import Anatomy
 from backend.models.shape import Shape
 from backend.recipes import all_recipes
 from backend.recipes.base import Preset, Recipe, TrainArguments
+from backend.recipes.glue import TASKS
 from backend.recipes.head import HeadState, head_state
 from backend.training.from_nothing import gentle, look_at, new_model
 from backend.training.spec import RunSpec
@@ -59,7 +60,7 @@ class Filled:
     @property
     def has_data(self) -> bool:
         """Whether a data set is chosen and the column to read with it."""
-        return bool(self.values["data"] and self.text_column)
+        return bool(self.values["data"] and self.text_column and self.version().column(self.text_column))
 
     def version(self) -> DataVersion:
         """The data set's latest version."""
@@ -95,6 +96,9 @@ class Filled:
         except UserError:
             rows = round(self.version().rows * (1 - shares))
         chosen = self.recipe.preset(preset, self.model(), rows, device_name(self.services.settings))
+        task = TASKS.get(self.values.get("glue") or "")
+        if task and task.recipe == self.recipe.name and task.metric != self.recipe.best_metric:
+            chosen = replace(chosen, metric_for_best_model=task.metric)
         return gentle(chosen, self.values[f"{SHAPE}longest"]) if self.from_nothing else chosen
 
     def costs(self) -> str:

@@ -10,7 +10,7 @@ import gradio as gr
 from backend.data.split import SplitPlan
 from backend.recipes import all_recipes
 from backend.recipes.base import PRESETS
-from ui.finetune import anatomy, how_it_runs, inside, settings
+from ui.finetune import anatomy, glue, how_it_runs, inside, settings
 from ui.finetune.filled import ARGUMENT, COLUMN, SPLIT
 from ui.text import i18n
 
@@ -22,6 +22,7 @@ class Form:
     view: gr.Column
     live_link: gr.Button
     recipe: gr.Dropdown
+    glue: glue.Parts
     data: gr.Dropdown
     columns: dict[str, gr.Dropdown]
     proof: gr.HTML
@@ -50,6 +51,7 @@ class Form:
         """Everything a draft needs, by the name it has in the handlers' values."""
         return {
             "recipe": self.recipe,
+            "glue": self.glue.task,
             "data": self.data,
             "model": self.model,
             "preset": self.preset,
@@ -70,7 +72,7 @@ def build() -> Form:
             live_link = gr.Button(i18n("finetune.show_live"), visible=False, elem_classes="live-link")
         with gr.Row(elem_classes="finetune-columns"):
             with gr.Column(scale=7, min_width=300, elem_classes="choices"):
-                data, recipe, columns, proof, findings = _data()
+                data, recipe, glue_parts, columns, proof, findings = _data()
                 model, head, unknown, switch_model = _model()
                 with gr.Column(elem_classes="folds"):
                     anatomy_parts = anatomy.build()
@@ -96,12 +98,13 @@ def build() -> Form:
                         i18n("finetune.start"), variant="primary", elem_id="start-training", min_width=140
                     )
     return Form(
-        view, live_link, recipe, data, columns, proof, findings, model, head, unknown, switch_model, preset, name,
-        split_fold, split, settings_fold, arguments, how, card, rows, forecast, start, anatomy_parts, inside_parts,
+        view, live_link, recipe, glue_parts, data, columns, proof, findings, model, head, unknown, switch_model, preset,
+        name, split_fold, split, settings_fold, arguments, how, card, rows, forecast, start, anatomy_parts,
+        inside_parts,
     )  # fmt: skip
 
 
-def _data() -> tuple[gr.Dropdown, gr.Dropdown, dict[str, gr.Dropdown], gr.HTML, gr.HTML]:
+def _data() -> tuple[gr.Dropdown, gr.Dropdown, glue.Parts, dict[str, gr.Dropdown], gr.HTML, gr.HTML]:
     recipes = all_recipes()
     first = next(iter(recipes))
     with gr.Row(elem_classes="data-row"):
@@ -113,16 +116,21 @@ def _data() -> tuple[gr.Dropdown, gr.Dropdown, dict[str, gr.Dropdown], gr.HTML, 
             info=i18n(f"recipes.{first}.help"), scale=5, min_width=200, interactive=True, filterable=False,
             visible=len(recipes) > 1, elem_id="finetune-recipe",
         )  # fmt: skip
+        task = glue.build()
+    glue_parts = glue.Parts(task, gr.HTML("", apply_default_css=False))
     with gr.Row(elem_id="finetune-columns", elem_classes="data-row"):
         roles = dict.fromkeys(role.name for one in recipes.values() for role in one.roles)
         columns = {
             role: gr.Dropdown(
                 [], label=i18n(f"recipes.role.{role}"), info=i18n("finetune.guessed"), scale=3, min_width=120,
                 interactive=True, visible=role in {r.name for r in recipes[first].roles},
+                # A choice made while other data come in is told in words that name the columns.
+                allow_custom_value=True,
             )
             for role in roles
         }  # fmt: skip
-    return data, recipe, columns, gr.HTML("", apply_default_css=False), gr.HTML("", apply_default_css=False)
+    proof, findings = gr.HTML("", apply_default_css=False), gr.HTML("", apply_default_css=False)
+    return data, recipe, glue_parts, columns, proof, findings
 
 
 def _model() -> tuple[gr.Dropdown, gr.HTML, gr.HTML, gr.Button]:
