@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import App, OpenPage
 
@@ -66,13 +66,9 @@ def test_with_open_settings_run_and_the_answer_are_in_one_window(app: App, open_
 def test_a_form_that_makes_room_for_another_takes_no_more_words(app: App, open_page: OpenPage) -> None:
     page = open_page(app.url)
     choose_writing(page, "Write and chat")
-    waiting: list[Route] = []
-    page.route("**/queue/join*", lambda route: waiting.append(route))
-    page.locator("#playground-task").get_by_text("Classify a text").click()
-    expect(page.locator("#playground-messages")).to_have_attribute("inert", "")
-    for route in waiting:
-        route.continue_()
-    page.unroute("**/queue/join*")
+    # In one go, before the server can answer.
+    click = "document.querySelector('#playground-task input[value=text-classification]').click()"
+    assert page.evaluate(f"() => {{ {click}; return document.getElementById('playground-messages').inert; }}")
     box = page.locator("#playground-text textarea")
     box.fill("a word for the new form")
     expect(box).to_have_value("a word for the new form")
