@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Preset = Literal["quick", "balanced", "thorough"]
 PRESETS: tuple[Preset, ...] = ("quick", "balanced", "thorough")
+LESS_IS_BETTER = frozenset(("loss", "mse", "rmse", "mae"))
+"""Metrics whose smallest value is the best."""
 SCHEDULERS = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "polynomial")
 
 

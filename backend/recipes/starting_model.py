@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from backend.recipes.base import TrainArguments
+from backend.recipes.freezing import freeze
+from backend.recipes.lora import with_lora
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
@@ -45,9 +47,8 @@ def sequence_model(
         model = AutoModelForSequenceClassification.from_pretrained(
             path, config=config, dtype=torch.float32, ignore_mismatched_sizes=True, local_files_only=True
         )
-    if arguments.freeze_embeddings:
-        freeze_embeddings(model)
-    return model
+    freeze(model, arguments)
+    return with_lora(model, arguments) if arguments.lora_rank else model
 
 
 def set_dropout(config: Any, rate: float) -> None:
@@ -55,10 +56,3 @@ def set_dropout(config: Any, rate: float) -> None:
     for name in _DROPOUTS:
         if isinstance(getattr(config, name, None), (int, float)):
             setattr(config, name, rate)
-
-
-def freeze_embeddings(model: Any) -> None:
-    """Exclude token embeddings, and position embeddings where they stand with them, from training."""
-    embeddings = getattr(model.base_model, "embeddings", None) or model.get_input_embeddings()
-    for parameter in embeddings.parameters():
-        parameter.requires_grad = False

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from backend.data.split import split_rows
-from backend.errors import UserError
-from backend.models import ModelShelf, available_bytes, device_name
+from backend.models import ModelShelf, available_bytes
 from backend.recipes import all_recipes
 from backend.settings import Settings
-from backend.training.from_nothing import refuse_impossible, tokenizer_path
+from backend.training.ahead import ask_child, checked
 from backend.training.measuring import Measurement
-from backend.training.nursery import shared_nursery
-from backend.training.refusals import refuse_unfit
-from backend.training.run_folder import RunFolder
+from backend.training.optimization import marks, total_steps
 from backend.training.sampler import length_grouped
 from backend.training.spec import TRAIN_ROWS_SCORED, Forecast, RunSpec
 from backend.workspace import Workspace
@@ -52,23 +48,8 @@ def forecast(settings: Settings, shelf: ModelShelf, workspace: Workspace, draft:
     Takes seconds the first time, then milliseconds. Raises UserError: what submit would refuse, or why it cannot be
     measured.
     """
-    from backend.data.library import open_data
-
-    version = open_data(workspace, draft.data_ref, draft.data_version)
+    spec, version = checked(settings, shelf, workspace, draft)
     recipe = all_recipes()[draft.recipe]
-    facts = shelf.facts(workspace, draft.model_ref)
-    refuse_unfit(draft, version, facts)
-    refuse_impossible(shelf, workspace, draft, facts, version)
-    if facts.path is None:
-        raise UserError("training.forecast_needs_model", model=facts.title)
-    spec = replace(
-        draft,
-        model_path=str(facts.path),
-        tokenizer_path=tokenizer_path(shelf, workspace, draft),
-        data_folder=str(version.folder),
-        device=device_name(settings),
-        run_id="",
-    )
     parts = split_rows(version, draft.split, recipe.stratified_by(draft.columns), recipe.usable(version, draft.columns))
     key = _measurement_key(spec)
     with _lock:
@@ -102,6 +83,8 @@ def _measurement_key(spec: RunSpec) -> str:
     chosen = spec.arguments
     shape = [chosen.max_length, chosen.per_device_train_batch_size, chosen.per_device_eval_batch_size]
     kind = [chosen.freeze_embeddings, bool(chosen.dropout is None or chosen.dropout)]
+    kind += [chosen.freeze_base, chosen.precision, chosen.gradient_checkpointing]
+    kind += [chosen.lora_rank, chosen.lora_targets, bool(chosen.lora_dropout)]
     # A data set that was removed may have given its name, and so its folder, to another.
     written = (Path(spec.data_folder) / "data.arrow").stat().st_mtime_ns
     model = [spec.model_path, spec.tokenizer_path, spec.new_model]
@@ -114,25 +97,7 @@ def _run_key(spec: RunSpec) -> str:
 
 
 def _measure_in_child(workspace: Workspace, spec: RunSpec) -> Measurement:
-    parent = workspace.root / "cache" / "forecasts"
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=parent))
-    try:
-        RunFolder(folder).write_spec(spec)
-        job = shared_nursery().start("forecast", folder)
-        if job.wait(TIMEOUT_SECONDS) is None:
-            raise UserError("training.forecast_failed", reason=f"{TIMEOUT_SECONDS:.0f} s")
-        if (folder / "error.json").exists():
-            raise UserError.from_json(json.loads((folder / "error.json").read_text(encoding="utf-8")))
-        if not (folder / "forecast.json").exists():
-            # A child that was killed here would be killed while training, too.
-            raise UserError(
-                "training.out_of_memory" if job.code and job.code < 0 else "training.forecast_failed",
-                reason=f"exit {job.code}",
-            )
-        return Measurement(**json.loads((folder / "forecast.json").read_text(encoding="utf-8")))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return Measurement(**ask_child("forecast", workspace, spec, TIMEOUT_SECONDS, "training.forecast_failed"))
 
 
 def _reckon(
@@ -144,14 +109,16 @@ def _reckon(
     rows = {name: len(part) for name, part in parts.items()}
     lengths = np.minimum(np.asarray(measured.lengths), chosen.max_length)
     batches = -(-rows["train"] // chosen.per_device_train_batch_size)
-    per_epoch = max(1, batches // chosen.gradient_accumulation_steps)
-    steps = max(1, int(np.ceil(chosen.num_train_epochs * per_epoch)))
-    training = _epoch_seconds(rows["train"], lengths, spec, measured) * chosen.num_train_epochs
+    steps = total_steps(batches, chosen)
+    epochs = steps * chosen.gradient_accumulation_steps / max(1, batches)
+    training = _epoch_seconds(rows["train"], lengths, spec, measured) * epochs
     training += steps * measured.step_seconds
+    kept = min(chosen.save_total_limit, steps // chosen.save_steps) if chosen.save_steps else 0
+    checks = len(marks(steps, chosen))
     watched = rows["validation"] or rows["test"]
-    scored_rows = watched * (min(chosen.evaluations, steps) + 1) + rows["test"] + min(rows["train"], TRAIN_ROWS_SCORED)
+    scored_rows = watched * (checks + 1) + rows["test"] + min(rows["train"], TRAIN_ROWS_SCORED)
     scoring = scored_rows * float(_interpolated(measured.score_row, lengths).mean())
-    saving = measured.model_bytes / WRITE_BYTES_PER_SECOND * (1 + min(chosen.evaluations, steps) / 2)
+    saving = measured.model_bytes / WRITE_BYTES_PER_SECOND * (1 + checks / 2)
     tokenizing = measured.tokenize_row_seconds * sum(rows.values())
     fixed = FIXED_SECONDS + measured.load_seconds + saving + tokenizing
     seconds = fixed + training + scoring
@@ -165,7 +132,7 @@ def _reckon(
         memory_mib=measured.memory_mib,
         memory_available_mib=available,
         # The best state, a newer one being written, and after a stop the last one.
-        disk_mib=3 * measured.model_bytes / 2**20,
+        disk_mib=(3 + kept) * measured.model_bytes / 2**20,
         disk_available_mib=shutil.disk_usage(workspace.root).free / 2**20,
         steps=steps,
         split_rows=rows,

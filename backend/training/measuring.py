@@ -111,7 +111,10 @@ class _Steps:
     def __init__(self, model: Any, spec: RunSpec, labels: int) -> None:
         import torch
 
+        from backend.training.optimization import checkpointing
+
         self.model, self.spec, self.labels = model, spec, labels
+        checkpointing(model, spec.arguments)
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(self.trained, lr=1e-9, fused=spec.device != "mps")
         self.optimizer_seconds = 0.0
@@ -150,10 +153,14 @@ class _Steps:
         """Seconds of forward, backward and clipping; the optimizer's are kept apart."""
         import torch
 
+        from backend.training.optimization import computing_in
+
         batch = self._batch(rows, length)
         began = time.perf_counter()
         self.model.train()
-        self.model(**batch, labels=self._labels(rows)).loss.backward()
+        with computing_in(self.spec.device, self.spec.arguments):
+            loss = self.model(**batch, labels=self._labels(rows)).loss
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
         self._wait()
         between = time.perf_counter()

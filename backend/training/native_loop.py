@@ -112,7 +112,7 @@ def train(model: Any, spec: RunSpec, prepared: Prepared, watch: Watch) -> None:
                 loss_sum, logged_step = torch.zeros_like(loss_sum), step
             if watch.due:
                 watch.evaluate(model)
-            if watch.stopped or step == total_steps:
+            if watch.stopped or watch.ended_early or step == total_steps:
                 return
 
 

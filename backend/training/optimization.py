@@ -35,6 +35,14 @@ def warmup_steps(arguments: TrainArguments, steps: int) -> int:
     return math.ceil(steps * arguments.warmup_ratio)
 
 
+def marks(total_steps: int, arguments: TrainArguments) -> set[int]:
+    """The steps after which the watched split is scored, the last one among them."""
+    if arguments.eval_steps:
+        return {*range(arguments.eval_steps, total_steps, arguments.eval_steps), total_steps}
+    evaluations = min(arguments.evaluations, total_steps)
+    return {round(total_steps * part / evaluations) for part in range(1, evaluations + 1)}
+
+
 def parameter_groups(model: Any, arguments: TrainArguments) -> list[dict[str, Any]]:
     """What the optimizer moves: the parameters that learn, without weight decay for biases and normalization layers."""
     import torch
@@ -112,9 +120,15 @@ def balanced_weights(targets: np.ndarray, labels: int) -> np.ndarray:
     return weights
 
 
+def computing_in(device: str, arguments: TrainArguments) -> Any:
+    """A context in which torch computes in the number format that the arguments ask for."""
+    import torch
+
+    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(arguments.precision)
+    return torch.autocast(device.partition(":")[0], dtype=kind, enabled=kind is not None)
+
+
 def checkpointing(model: Any, arguments: TrainArguments) -> None:
     """Have a model compute again in the backward pass what it would keep in memory, where that is asked for."""
     if arguments.gradient_checkpointing and model.supports_gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        # A cache of keys and values would be computed twice, too.
-        model.config.use_cache = False
+        model.activation_checkpointing_enable()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from backend.errors import UserError
 from backend.metrics.mirror import is_behind
-from backend.models import ModelShelf
+from backend.models import ModelShelf, device_name
 from backend.recipes.base import Report
 from backend.settings import Settings
 from backend.training.from_nothing import refuse_impossible, tokenizer_path
@@ -63,7 +63,7 @@ class RunQueue:
 
         version = open_data(workspace, draft.data_ref, draft.data_version)
         facts = self.shelf.facts(workspace, draft.model_ref)
-        refuse_unfit(draft, version, facts)
+        refuse_unfit(draft, version, facts, device_name(self.settings))
         refuse_impossible(self.shelf, workspace, draft, facts, version)
         refuse_processes(draft, self.settings, version)
         words = tokenizer_path(self.shelf, workspace, draft)

@@ -37,6 +37,7 @@ class Phase(StrEnum):
     """What a running run does now. Texts `finetune.phase.{phase}`."""
 
     STARTING = "starting"
+    DOWNLOADING = "downloading"
     PREPARING = "preparing"
     TRAINING = "training"
     EVALUATING = "evaluating"
@@ -82,7 +83,7 @@ class RunSpec:
 
     def best_metric(self, recipe: Recipe) -> str:
         """The metric that chooses the best state: the recipe's, unless the arguments name another."""
-        return recipe.best_metric
+        return self.arguments.metric_for_best_model or recipe.best_metric
 
     def to_json(self) -> dict[str, Any]:
         """What spec.json keeps."""

@@ -42,7 +42,7 @@ class SharedWatch(Watch):
     def evaluate(self, model: Any) -> dict[str, float]:
         """As Watch does, while the other processes wait; they get no scores."""
         point = super().evaluate(model) if self.group.is_main else {}
-        self.stopped = self.group.tell(self.stopped)
+        self.ended_early = self.group.tell(self.ended_early)
         return point
 
 

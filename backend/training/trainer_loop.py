@@ -19,7 +19,11 @@ from backend.training.watch import Watch
 
 def train(model: Any, spec: RunSpec, prepared: Prepared, watch: Watch) -> None:
     """Train the model in place until its last step or a stop; what is scored, kept and told goes through the watch."""
-    _Loop(model, spec, prepared, watch).train()
+    optimization.checkpointing(model, spec.arguments)
+    loop = _Loop(model, spec, prepared, watch)
+    loop.train()
+    # Scored at the end as it will answer afterwards: in full precision.
+    loop.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
 
 
 class _Loop(Trainer):
@@ -66,7 +70,10 @@ class _Loop(Trainer):
         """Called by Trainer after it has logged the step."""
         # Else Trainer would score again at the end of the epoch.
         self.control.should_evaluate = False
-        return self.watch.evaluate(self.model)
+        point = self.watch.evaluate(self.model)
+        if self.watch.ended_early:
+            self.control.should_training_stop = True
+        return point
 
 
 class _Follower(TrainerCallback):
@@ -98,12 +105,19 @@ def training_arguments(spec: RunSpec, folder: Path) -> TrainingArguments:
         output_dir=str(folder / "checkpoints"),
         learning_rate=chosen.learning_rate,
         num_train_epochs=chosen.num_train_epochs,
+        max_steps=chosen.max_steps or -1,
         per_device_train_batch_size=chosen.per_device_train_batch_size,
         gradient_accumulation_steps=chosen.gradient_accumulation_steps,
         weight_decay=chosen.weight_decay,
+        adam_beta1=chosen.adam_beta1,
+        adam_beta2=chosen.adam_beta2,
+        adam_epsilon=chosen.adam_epsilon,
         warmup_steps=chosen.warmup_ratio,
         lr_scheduler_type=chosen.lr_scheduler_type,
+        lr_scheduler_kwargs=optimization.SCHEDULE_SETTINGS.get(chosen.lr_scheduler_type),
         max_grad_norm=chosen.max_grad_norm,
+        bf16=chosen.precision == "bf16",
+        fp16=chosen.precision == "fp16",
         seed=chosen.seed,
         optim="adamw_torch_fused",
         logging_first_step=True,

@@ -14,8 +14,9 @@ from typing import Any
 
 from backend.errors import UserError
 from backend.metrics.record import Recorder
-from backend.recipes.base import Recipe
+from backend.recipes.base import LESS_IS_BETTER, Recipe
 from backend.training.board import Board
+from backend.training.optimization import marks
 from backend.training.prepared import Prepared
 from backend.training.scoring import Scores, score
 from backend.training.spec import MetricPoint, Phase, RunSpec
@@ -40,6 +41,10 @@ class Watch:
         self.best_scores: Scores | None = None
         self.last_scores: Scores | None = None
         self.stopped = False
+        self.ended_early = False
+        """The last checks brought nothing better, as often as the arguments allow: the loop ends here."""
+        self._worse = 0
+        self._model: Any = None
         self.step = self.total_steps = 0
         self.log_every = 1
         self.scoring_seconds = 0.0
@@ -51,10 +56,9 @@ class Watch:
 
     def begin(self, model: Any, total_steps: int) -> None:
         """The first step comes next: score the model as it is, so that every curve starts at the true "before"."""
-        evaluations = min(self.spec.arguments.evaluations, total_steps)
-        self.total_steps = total_steps
-        self._scored_at = {round(total_steps * part / evaluations) for part in range(1, evaluations + 1)}
-        self.log_every = max(1, min(10, total_steps // LOGGED_POINTS))
+        self.total_steps, self._model = total_steps, model
+        self._scored_at = marks(total_steps, self.spec.arguments)
+        self.log_every = self.spec.arguments.logging_steps or max(1, min(10, total_steps // LOGGED_POINTS))
         self.board.update(phase=Phase.TRAINING, total_steps=total_steps)
         self._started = time.perf_counter()
         self.evaluate(model)
@@ -78,6 +82,9 @@ class Watch:
             samples_per_second=round(self.rows / training, 2),
             seconds_left=round(left + self.scoring_seconds / done * ahead, 1),
         )
+        every = self.spec.arguments.save_steps
+        if every and step % every == 0:
+            self._keep_checkpoint()
 
     @property
     def due(self) -> bool:
@@ -103,12 +110,16 @@ class Watch:
         self.last_scores = scores
         point = {f"eval_{name}": value for name, value in values.items()}
         self._record(point)
-        chosen = -scores.loss if self.metric == "loss" else values[self.metric]
+        chosen = -values[self.metric] if self.metric in LESS_IS_BETTER else values[self.metric]
         # Before the first step nothing has been learnt: worth a point, but no checkpoint.
         if self.step and ((chosen, -scores.loss) > self.best_value or self.watched != "validation"):
             self.best_step, self.best_value, self.best_scores = self.step, (chosen, -scores.loss), scores
             keep_model(model, self.board.folder.best)
             self.board.update(best_step=self.step, best_value=values[self.metric])
+            self._worse = 0
+        elif self.step:
+            self._worse += 1
+            self._end_early()
         self.board.say(f"step {self.step}: " + ", ".join(f"{name} {value:.4f}" for name, value in point.items()))
         self.board.update(phase=Phase.TRAINING)
         self.scoring_seconds += time.perf_counter() - began
@@ -123,6 +134,23 @@ class Watch:
             part = part.first(rows, self.spec.arguments.seed)
         size = self.spec.arguments.per_device_eval_batch_size
         return score(model, part.features, part.lengths, self.pad, size, after_batch)
+
+    def _end_early(self) -> None:
+        """Enough checks in a row were no better: the planned end is here, unless it is anyway."""
+        patience = self.spec.arguments.early_stopping_patience
+        if patience and self._worse >= patience and self.step < self.total_steps and not self.stopped:
+            self.ended_early = True
+            self.board.update(total_steps=self.step)
+            self.board.say(f"no better check since step {self.best_step}: the run ends here")
+
+    def _keep_checkpoint(self) -> None:
+        """The present state as checkpoints/step-N, with the tokenizer; of these the newest ones stay."""
+        folder = self.board.folder.best.with_name(f"step-{self.step}")
+        keep_model(self._model, folder)
+        self.prepared.tokenizer.save_pretrained(folder)
+        kept = sorted(folder.parent.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+        for old in kept[: -self.spec.arguments.save_total_limit]:
+            shutil.rmtree(old, ignore_errors=True)
 
     def _record(self, values: dict[str, float]) -> None:
         self.recorder.add(MetricPoint(self.step, time.perf_counter() - self._started, values))

@@ -44,6 +44,9 @@ def sentence(report: Report, status: RunStatus, locale: str) -> str:
     if status.state == RunState.STOPPED:
         step, best = f"{status.step:,}", f"{status.best_step:,}"
         text += say("finetune.result.stopped", locale, step=step, total=f"{status.total_steps:,}", best=best)
+    if report.facts.get("ended_early"):
+        facts = {name: f"{report.facts[name]:,}" for name in ("steps", "planned_steps", "best_step")}
+        text += say("arguments.ended_early", locale, **facts)
     return f'<p class="lead-text" role="status">{text}</p>'
 
 
@@ -153,7 +156,8 @@ def settings(spec: RunSpec, report: Report | None, locale: str) -> str:
         (say("finetune.created", locale), spec.created),
     ]
     for name, value in (report.facts if report else {}).items():
-        pairs.append((phrases.phrase("fact", name, locale), _fact(name, value, locale)))
+        share = f" ({value / report.facts['parameters']:.1%})" if report and name == "trained_parameters" else ""
+        pairs.append((phrases.phrase("fact", name, locale), _fact(name, value, locale) + share))
     rows = [[html.escape(name), html.escape(plain(value, locale))] for name, value in pairs]
     return phrases.table([say("finetune.table.setting", locale), say("finetune.table.value", locale)], rows)
 
