@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
 from backend.metrics.record import Recorder
+from backend.models.loading import loading
 from backend.recipes import all_recipes
 from backend.training.board import Board
 from backend.training.causes import explain
@@ -94,10 +95,12 @@ def build_model(spec: RunSpec, prepared: Prepared) -> Any:
     """The model as it is before its first step, the same each time."""
     from transformers import set_seed
 
-    # The new head's first weights come from the seed, too.
-    set_seed(spec.arguments.seed)
     recipe = all_recipes()[spec.recipe]
-    model = recipe.load_model(spec.model_path, prepared.labels, spec.arguments, spec.new_model)
+    # In a thread of the page, the playground may load a model at the same time.
+    with loading:
+        # The new head's first weights come from the seed, too.
+        set_seed(spec.arguments.seed)
+        model = recipe.load_model(spec.model_path, prepared.labels, spec.arguments, spec.new_model)
     pad_alike(model, prepared.tokenizer)
     if spec.new_model:
         fit_words(prepared.tokenizer, model)
@@ -117,6 +120,8 @@ def loop_of(spec: RunSpec) -> Callable[[Any, RunSpec, Prepared, Watch], None]:
 
 def _finish(folder: RunFolder, model: Any, watch: Watch, began: float) -> None:
     """Score what is kept and save it: the best state as model/, and after a stop the last one as model-last/."""
+    from backend.recipes.freezing import parameter_counts
+    from backend.recipes.lora import merged
     from backend.training.watch import keep_model
 
     board, steps, tokenizer = watch.board, watch.step, watch.prepared.tokenizer
@@ -124,24 +129,32 @@ def _finish(folder: RunFolder, model: Any, watch: Watch, began: float) -> None:
         "train_seconds": round(watch.train_seconds, 2),
         "steps": steps,
         "samples_per_second": board.status.samples_per_second,
+        "planned_steps": watch.total_steps,
         "stopped": watch.stopped,
+        "ended_early": watch.ended_early,
         "train_rows": len(watch.prepared.splits["train"]),
+        "trained_parameters": parameter_counts(model)[0],
     }
     if watch.stopped and watch.best_step != steps and watch.last_scores is not None:
         report = _report(model, watch, watch.last_scores, facts | {"best_step": steps}, began)
         board.update(phase=Phase.SAVING)
-        keep_model(model, folder.model_last)
+        keep_model(merged(model, copied=True), folder.model_last)
         _keep_words(folder.model_last, tokenizer, report)
         folder.write_report(report, "report-last.json")
     if watch.best_step != steps:
         _load_weights(model, folder.best)
     assert watch.best_scores is not None
-    report = _report(model, watch, watch.best_scores, facts | {"best_step": watch.best_step}, began)
+    plain = merged(model)
+    if plain is not model:
+        keep_model(plain, folder.best)
+    facts["parameters"] = parameter_counts(plain)[1]
+    report = _report(plain, watch, watch.best_scores, facts | {"best_step": watch.best_step}, began)
     board.update(phase=Phase.SAVING)
     try:
         _keep_words(folder.best, tokenizer, report)
         folder.best.rename(folder.model)
-        shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
+        if not watch.spec.arguments.save_steps:
+            shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
     except OSError as error:
         raise disk_error(error, folder.model) from error
     folder.write_report(report)
@@ -178,4 +191,9 @@ def _load_weights(model: Any, folder: Path) -> None:
     """Put a checkpoint's weights into the model in memory."""
     from safetensors.torch import load_model
 
+    from backend.recipes.lora import is_lora, load_adapter
+
+    if is_lora(model):
+        load_adapter(model, folder)
+        return
     load_model(model, str(folder / "model.safetensors"))
