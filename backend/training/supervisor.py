@@ -130,5 +130,7 @@ class _Told:
         self.supervisor.heed(self.folder)
         tenth = 10 * done // max(total, 1)
         if tenth > self.tenth:
+            if self.tenth < 0:
+                self.folder.write_status(replace(self.folder.status(), phase=Phase.DOWNLOADING))
             self.tenth = tenth
             self.folder.say(f"{phase} of the model: {done >> 20} of {total >> 20} MiB")
