@@ -37,7 +37,8 @@ def build_report(
     detail = recipe.in_detail(*_answers(scored[headline]), labels, settled)
     return Report(
         headline_split=headline,
-        headline_metric=spec.best_metric(recipe),
+        # A loss says little to a person, and the simplest guess has none to compare with.
+        headline_metric=recipe.best_metric if spec.best_metric(recipe) == "loss" else spec.best_metric(recipe),
         splits=splits,
         baseline=baselines,
         baseline_label=baseline_label,
