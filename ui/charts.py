@@ -96,13 +96,24 @@ def score_chart(
     baseline_label: str = "",
     total_steps: int = 0,
     kind: Scale = "share",
+    first: float | None = None,
 ) -> go.Figure:
     """Scores of a run at each check (name to steps and values), the simplest guess's score as a dashed line.
 
-    kind: what the values of all of them are.
+    kind: what the values of all of them are. first: what a first answer scored, a dotted line.
     """
     curves = [Curve(name, *line, slot=slot, markers=True) for slot, (name, line) in enumerate(scores.items())]
-    figure = _lines(curves, locale, total_steps=total_steps, kind=kind, floor=baseline)
+    figure = _lines(
+        curves, locale, total_steps=total_steps, kind=kind, marks=[m for m in (baseline, first) if m is not None]
+    )
+    if first is not None:
+        figure.add_hline(y=first, line={"color": COLOURS[2], "width": 1.5, "dash": "dot"})
+        score = f"{first:.0%}" if kind == "share" else scales.number(kind, first)
+        # At the left, since the baseline's name stands at the right.
+        figure.add_annotation(
+            text=say("first_answer.line", locale, score=score),
+            x=0, xref="paper", xanchor="left", y=first, yanchor="bottom", showarrow=False,
+        )  # fmt: skip
     if baseline is not None:
         figure.add_hline(y=baseline, line={"color": MUTED, "width": 1.5, "dash": "dash"})
         score = f"{baseline:.0%}" if kind == "share" else scales.number(kind, baseline)
@@ -196,7 +207,7 @@ def _lines(
     locale: str,
     total_steps: int = 0,
     kind: Scale = "error",
-    floor: float | None = None,
+    marks: Sequence[float] = (),
     height: int = HEIGHT,
 ) -> go.Figure:
     import plotly.graph_objects as go
@@ -216,7 +227,7 @@ def _lines(
             hovertemplate=None if curve.faint else _HOVERS[kind],
         )  # fmt: skip
     named = [curve for curve in curves if curve.name and len(curve.steps)]
-    limits = _limits(curves, kind, floor)
+    limits = _limits(curves, kind, marks)
     last = max([total_steps, *(curve.steps[-1] for curve in curves if len(curve.steps))], default=1) or 1
     right = max([MARGIN_RIGHT, *(22 + 7 * _width(_short(c.name)) for c in named if c.steps[-1] > 0.8 * last)])
     figure.update_layout(**_layout(height=height, right=right))
@@ -228,10 +239,9 @@ def _lines(
     return figure
 
 
-def _limits(curves: Sequence[Curve], kind: Scale, floor: float | None) -> list[float]:
+def _limits(curves: Sequence[Curve], kind: Scale, marks: Sequence[float]) -> list[float]:
     """Where the y axis begins and ends: tenths for scores, from zero for losses."""
-    values = [value for curve in curves for value in curve.values if math.isfinite(value)]
-    values += [] if floor is None else [floor]
+    values = [value for curve in curves for value in curve.values if math.isfinite(value)] + [*marks]
     if kind == "error":
         return [0.0, max(values, default=1.0) * 1.08 or 1.0]
     if not values:

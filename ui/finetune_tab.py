@@ -9,7 +9,7 @@ import gradio as gr
 
 from ui import pickers
 from ui.errors import shown
-from ui.finetune import anatomy, choosing, form, how_it_runs, inside, launching, run, run_view
+from ui.finetune import anatomy, choosing, first_answer, form, how_it_runs, inside, launching, run, run_view
 from ui.visitor import PageState, Services
 
 
@@ -62,6 +62,7 @@ def wire(tab: FinetuneTab, services: Services, state: PageState) -> None:
     inside.wire(tab.form, services)
     how_it_runs.wire(tab.form, services, state)
     launching.wire(tab.form, services, tab.shown_run, tab.started, measured)
+    first_answer.wire(tab.form, services, tab.shown_run, tab.started)
     run.wire(
         tab.run, tab.form.view, tab.form.live_link, services, state,
         tab.shown_run, tab.started, tab.wanted_run, tab.try_ref,

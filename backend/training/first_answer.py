@@ -23,7 +23,14 @@ def first_answer_to(draft: RunSpec, name: str) -> RunSpec:
     known = {field.name for field in fields(TrainArguments)}
     arguments = TrainArguments(**{key: getattr(draft.arguments, key) for key in KEPT if key in known})
     return replace(
-        draft, name=name, loop="head", launcher="thread", arguments=arguments, new_model={}, tokenizer_ref=""
+        draft,
+        name=name,
+        loop="head",
+        launcher="thread",
+        processes=1,
+        arguments=arguments,
+        new_model={},
+        tokenizer_ref="",
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.errors import UserError
+from backend.recipes.base import LESS_IS_BETTER
 from backend.training.averaging import average_tokens
 from backend.training.features import Features, Reader, cache_file, keep_features, kept_features
 from backend.training.linear import STRENGTHS, Fitter, Linear, mean_loss
@@ -132,8 +133,9 @@ def _fitted(found: Mapping[str, Features], layer: Any, watch: Watch) -> tuple[Li
         scores = scores_of(linear, found["validation"])
         settled = recipe.settle(scores.logits, scores.targets, labels)
         values = recipe.metrics(scores.logits, scores.targets, labels, settled)
-        tried.append((values[recipe.best_metric], -scores.loss, linear, strength))
-        watch.board.say(f"strength {strength}: {recipe.best_metric} {tried[-1][0]:.4f}, loss {scores.loss:.4f}")
+        value = (values | {"loss": scores.loss})[watch.metric]
+        tried.append((-value if watch.metric in LESS_IS_BETTER else value, -scores.loss, linear, strength))
+        watch.board.say(f"strength {strength}: {watch.metric} {value:.4f}, loss {scores.loss:.4f}")
         # The first one's time goes to importing scikit-learn.
         began = began or time.perf_counter()
         if time.perf_counter() - began > FIT_SECONDS:
@@ -165,7 +167,7 @@ def _finish(model: Any, watch: Watch, scored: Mapping[str, Any], facts: dict[str
     point = {f"eval_{name}": value for name, value in values.items()}
     watch.recorder.add(MetricPoint(1, facts["total_seconds"], point))
     board.say(", ".join(f"{name} {value:.4f}" for name, value in point.items()))
-    board.update(step=1, total_steps=1, best_step=1, best_value=values[watch.recipe.best_metric], phase=Phase.SAVING)
+    board.update(step=1, total_steps=1, best_step=1, best_value=values[watch.metric], phase=Phase.SAVING)
     model.config.update(dict(report.settled))
     keep_model(model, folder.best)
     try:

@@ -10,7 +10,7 @@ import gradio as gr
 from backend.data.split import SplitPlan
 from backend.recipes import all_recipes
 from backend.recipes.base import PRESETS
-from ui.finetune import anatomy, glue, how_it_runs, inside, settings
+from ui.finetune import anatomy, first_answer, glue, how_it_runs, inside, settings
 from ui.finetune.filled import ARGUMENT, COLUMN, SPLIT
 from ui.text import i18n
 
@@ -43,6 +43,7 @@ class Form:
     rows: gr.HTML
     forecast: gr.Button
     start: gr.Button
+    first_answer: gr.Button
     anatomy: anatomy.Parts
     inside: inside.Parts
 
@@ -97,9 +98,10 @@ def build() -> Form:
                     start = gr.Button(
                         i18n("finetune.start"), variant="primary", elem_id="start-training", min_width=140
                     )
+                first = first_answer.build()
     return Form(
         view, live_link, recipe, glue_parts, data, columns, proof, findings, model, head, unknown, switch_model, preset,
-        name, split_fold, split, settings_fold, arguments, how, card, rows, forecast, start, anatomy_parts,
+        name, split_fold, split, settings_fold, arguments, how, card, rows, forecast, start, first, anatomy_parts,
         inside_parts,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from backend.recipes.base import Report
 from backend.training.spec import MetricPoint, Phase, RunSpec, RunState, RunStatus
 from ui import phrases, pickers, scales
 from ui.errors import error_card
+from ui.finetune import first_answer
 from ui.text import say
 
 EVAL = "eval_"
@@ -36,7 +37,7 @@ def head(run_id: str, spec: RunSpec, status: RunStatus, locale: str) -> str:
     parts = {
         "model": pickers.model_of_run(spec, locale),
         "data": pickers.data_of_run(spec, locale),
-        "preset": phrases.phrase("preset", spec.preset, locale),
+        "preset": first_answer.kind(spec, locale),
     }
     under = say("finetune.head", locale, **parts)
     if status.ended and status.started:

@@ -17,7 +17,7 @@ from backend.training.spec import MetricPoint, RunState
 from backend.workspace import Workspace
 from ui import charts, phrases, scales
 from ui.errors import shown
-from ui.finetune import how_it_runs, live, report, wrong
+from ui.finetune import first_answer, how_it_runs, live, report, wrong
 from ui.finetune.run_view import RunView
 from ui.text import say
 from ui.visitor import PageState, Services, locale_of
@@ -65,10 +65,11 @@ class Showing:
         if seen == news:
             return {self.drawn: gr.skip()}
         updates = self._words(run, points, final, workspace, locale) | {self.drawn: news}
+        updates |= first_answer.words(self.view, run, final, locale)
         if seen[1] != news[1]:
             updates |= self._losses(run, points, locale)
         if seen[2] != news[2]:
-            updates |= self._scores(run, points, final, locale)
+            updates |= self._scores(run, points, final, workspace, locale)
         return updates
 
     def stop(self, run_id: str, request: gr.Request) -> Updates:
@@ -165,19 +166,24 @@ class Showing:
         total = run.status.total_steps
         losses = live.line(points, "loss"), live.line(points, live.EVAL + "loss")
         return {
-            self.view.curves: gr.Row(visible=bool(points)),
+            # The one point of a first answer is no curve.
+            self.view.curves: gr.Row(visible=bool(points) and run.spec is not None and run.spec.loop != "head"),
             self.view.loss: charts.loss_chart(*losses, locale, total),
         }
 
-    def _scores(self, run: RunSummary, points: list[MetricPoint], final: Report | None, locale: str) -> Updates:
+    def _scores(
+        self, run: RunSummary, points: list[MetricPoint], final: Report | None, workspace: Workspace, locale: str
+    ) -> Updates:
         """The charts that move with every check."""
         metric, names = _metrics(run)
         total, guess = run.status.total_steps, live.baseline(run.status, final)
         kind, drawn = scales.common(names)
         scores = {phrases.phrase("metric", name, locale): live.line(points, live.EVAL + name) for name in drawn}
         floor = guess.values.get(metric if metric in drawn else drawn[0]) if drawn else None
+        assert run.spec
+        first = first_answer.earlier_score(self.services, workspace, run.spec, metric) if metric in drawn else None
         updates: Updates = {
-            self.view.score: charts.score_chart(scores, locale, floor, guess.label, total, kind),
+            self.view.score: charts.score_chart(scores, locale, floor, guess.label, total, kind, first),
             self.view.rate: charts.rate_chart(live.line(points, "learning_rate"), locale, total),
         }
         if final and final.scatter:

@@ -43,7 +43,7 @@ class RunView:
     @property
     def parts(self) -> list[gr.blocks.Block]:
         """Everything a redraw may change."""
-        return [getattr(self, name) for name in self.__slots__ if name != "new_run"]
+        return [getattr(self, name) for name in self.__slots__]
 
 
 def build() -> RunView:
