@@ -55,7 +55,7 @@ class SequenceRecipe(Recipe):
         return present
 
     def preset(self, preset: Preset, facts: ModelFacts, train_rows: int, device: str) -> TrainArguments:
-        return presets.classification(preset, facts, train_rows, device)
+        return presets.classification(preset, facts, train_rows, device, len(self.text_roles))
 
     def load_model(
         self, path: str, labels: Sequence[str], arguments: TrainArguments, new_model: Mapping[str, Any] | None = None
