@@ -23,7 +23,10 @@ def anatomy(found: Anatomy, is_new: bool, locale: str) -> str:
             (pickers.size(found.training_bytes), say("anatomy.training_memory", locale)),
         ]
     )
-    return f'<p class="anatomy-lead">{html.escape(lead)}</p>{facts}{_blocks(found, locale)}{_settings(found, locale)}'
+    # Of a new model the sizes stand in the boxes below.
+    title = html.escape(say("anatomy.table.setting", locale))
+    settings = f"<details{'' if is_new else ' open'}><summary>{title}</summary>{_settings(found, locale)}</details>"
+    return f'<p class="anatomy-lead">{html.escape(lead)}</p>{facts}{_blocks(found, locale)}{settings}'
 
 
 def block_name(block: Block, locale: str, layers: str = "", short: bool = False) -> str:

@@ -39,7 +39,7 @@ def build() -> Parts:
         gr.HTML(i18n("inside.intro"), elem_classes="muted", apply_default_css=False)
         look = gr.Button(i18n("inside.button"), elem_classes="inline-button", elem_id="inside-look")
         stale = gr.HTML("", visible=False, apply_default_css=False)
-        view = gr.HTML("", apply_default_css=False, elem_classes="inside", elem_id="inside-view")
+        view = gr.HTML("", apply_default_css=False, elem_classes="step-view", elem_id="inside-view")
         return Parts(look, stale, view, gr.State(""))
 
 

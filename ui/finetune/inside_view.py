@@ -26,7 +26,7 @@ def inside(found: Inside, locale: str) -> str:
         (_say("step.title", locale, before=before, after=after), _step(found, locale)),
     )
     return "".join(
-        f'<details class="inside-part"{" open" if not place else ""}><summary>{title}</summary>{body}</details>'
+        f'<details class="step-part"{" open" if not place else ""}><summary>{title}</summary>{body}</details>'
         for place, (title, body) in enumerate(parts)
     )
 
@@ -47,7 +47,7 @@ def _say(key: str, locale: str, **values: object) -> str:
     return html.escape(say(f"inside.{key}", locale, **values), quote=True)
 
 
-def _words(text: str, kind: str = "inside-words") -> str:
+def _words(text: str, kind: str = "step-words") -> str:
     return f'<p class="{kind}">{text}</p>'
 
 
@@ -107,14 +107,14 @@ def _padding(padding: Padding, locale: str) -> str:
 
 def _example(found: Inside, locale: str) -> str:
     example = found.example
-    texts = "".join(f'<p class="inside-text">{html.escape(text)}</p>' for text in example.texts)
+    texts = "".join(f'<p class="step-text">{html.escape(text)}</p>' for text in example.texts)
     tokens = _tokens(example.tokens[:EXAMPLE_TOKENS], example.special)
     tokens += " …" if len(example.tokens) > EXAMPLE_TOKENS else ""
     steps = [(_say("example.text", locale), texts), (_say("example.tokens", locale), f"<div>{tokens}</div>")]
     steps += _judged(example, locale)
     items = "".join(f"<li><b>{title}</b>{body}</li>" for title, body in steps)
     note = "" if found.plain_loss else _words(_say("example.plain", locale), "muted small")
-    return f'{_words(_say("example.words", locale))}<ol class="token-steps inside-steps">{items}</ol>{note}'
+    return f'{_words(_say("example.words", locale))}<ol class="token-steps step-list">{items}</ol>{note}'
 
 
 def _judged(example: Example, locale: str) -> list[tuple[str, str]]:
@@ -123,14 +123,13 @@ def _judged(example: Example, locale: str) -> list[tuple[str, str]]:
         said, true = example.logits[0], example.targets[0]
         sum_up = f"({number(said)} − {number(true)})² = <b>{number(example.loss)}</b>"
         return [
-            (_say("example.logits.regression", locale), f"<code>{number(said)}</code>"),
-            (_say("example.squared", locale), f"<code>{sum_up}</code>"),
+            (_say("example.score", locale), f"<br><code>{number(said)}</code>"),
+            (_say("example.squared", locale), f"<br><code>{sum_up}</code>"),
         ]
     logits = _label_table(example, locale, costs=example.problem == "multi_label_classification")
     if example.problem == "multi_label_classification":
-        sum_up = f"<code>{_say('example.cost', locale)} = <b>{number(example.loss)}</b></code>"
+        sum_up = f"<br><code>{_say('example.cost', locale)} = <b>{number(example.loss)}</b></code>"
         return [
-            (_say("example.logits", locale), ""),
             (_say("example.sigmoid", locale), logits),
             (_say("example.bce", locale), sum_up),
         ]
@@ -139,9 +138,8 @@ def _judged(example: Example, locale: str) -> list[tuple[str, str]]:
     sum_up = f"<code>−log({number(share)}) = <b>{number(example.loss)}</b></code>"
     words = _say("example.loss.words", locale, share=phrases.percent(share))
     return [
-        (_say("example.logits", locale), ""),
         (_say("example.softmax", locale), logits),
-        (_say("example.loss", locale, label=example.labels[true]), f"{sum_up}<br><span>{words}</span>"),
+        (_say("example.loss", locale, label=example.labels[true]), f"<br>{sum_up}<br><span>{words}</span>"),
     ]
 
 
@@ -189,7 +187,7 @@ def _step(found: Inside, locale: str) -> str:
     if found.accumulated > 1:
         notes.append(_say("step.accumulated", locale, count=found.accumulated))
     words = _words(" ".join(notes), "muted small") if notes else ""
-    return f'<ol class="token-steps inside-steps">{items}</ol>{_moved(step, locale)}{words}'
+    return f'<ol class="token-steps step-list">{items}</ol>{_moved(step, locale)}{words}'
 
 
 def _moved(step: Step, locale: str) -> str:

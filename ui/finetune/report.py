@@ -44,6 +44,8 @@ def sentence(report: Report, status: RunStatus, locale: str) -> str:
     if status.state == RunState.STOPPED:
         step, best = f"{status.step:,}", f"{status.best_step:,}"
         text += say("finetune.result.stopped", locale, step=step, total=f"{status.total_steps:,}", best=best)
+    if report.facts.get("from_nothing"):
+        text += say("anatomy.result", locale)
     if report.facts.get("ended_early"):
         facts = {name: f"{report.facts[name]:,}" for name in ("steps", "planned_steps", "best_step")}
         text += say("arguments.ended_early", locale, **facts)
