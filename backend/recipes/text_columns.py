@@ -19,8 +19,9 @@ EMPTY_SHARE = 0.05
 # About forty pages: whatever the maximum length is, only the beginning of such a text is read.
 LONG_CHARACTERS = 100_000
 FEWEST_ROWS = 3
-# Names of classes are shorter than that on average, and of a text there are hardly so few.
-_LONG_NAMES, _FEW_TEXTS = 30, 100
+# Names of classes are mostly shorter than that, and much shorter than texts, of which there are hardly so few.
+_LONG_NAMES, _TIMES_LONGER, _FEW_TEXTS = 12, 3, 100
+_HEAD = 1000
 
 
 def filled_cells(cells: pyarrow.ChunkedArray) -> np.ndarray:
@@ -68,12 +69,17 @@ def refuse_swapped(
     """Raise UserError recipes.swapped where the answers read as texts and a text column as answers, and
     recipes.label_is_text where they are the same. names: the distinct answers."""
     for text_role in roles:
-        values, rows = distinct_values(read_column(version, columns[text_role]))
-        texts = {text for text in label_texts(values) if text}
-        if texts and texts == set(names) and _same(version, columns[text_role], columns[role]):
-            raise UserError("recipes.label_is_text", column=columns[role], text=columns[text_role])
-        few = len(texts) <= _FEW_TEXTS and 2 * len(texts) <= len(rows)
-        if few and _mean(texts) < _LONG_NAMES <= _mean(names) and len(names) > 2 * len(texts):
+        cells = read_column(version, columns[text_role])
+        # Of long columns only the beginning is looked at first: nearly all are told by it to be what they should be.
+        head = label_texts(cells.slice(0, _HEAD).to_pylist())
+        if head == label_texts(read_column(version, columns[role]).slice(0, _HEAD).to_pylist()) and any(head):
+            if _same(version, columns[text_role], columns[role]):
+                raise UserError("recipes.label_is_text", column=columns[role], text=columns[text_role])
+        if len(set(head)) > _FEW_TEXTS or _mean(names) < _LONG_NAMES:
+            continue
+        texts = {text for text in label_texts(distinct_values(cells)[0]) if text}
+        few = len(texts) <= _FEW_TEXTS and 2 * len(texts) <= version.rows
+        if few and _TIMES_LONGER * _mean(texts) < _mean(names) and len(names) > 2 * len(texts):
             raise UserError("recipes.swapped", text=columns[text_role], label=columns[role], values=len(texts))
 
 

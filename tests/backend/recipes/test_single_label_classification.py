@@ -222,3 +222,36 @@ def test_distinct_values_put_back_in_their_rows_are_the_column(values: list[obje
     column = pyarrow.chunked_array([values, values])
     distinct, rows = distinct_values(column)
     assert label_texts(distinct[row] for row in rows) == label_texts(values * 2)
+
+
+def test_text_and_label_the_wrong_way_round_are_called_swapped_and_both_are_named(tmp_path: Path) -> None:
+    error = refused(save_version(tmp_path / "v", text=TEXTS, label=TWO), columns(text="label", label="text"))
+    assert error.key == "recipes.swapped" and "“text” as the text" in error.todo()
+
+
+def test_a_label_that_repeats_the_text_is_refused(tmp_path: Path) -> None:
+    version = save_version(tmp_path / "v", text=TWO, label=TWO)
+    assert refused(version, columns()).key == "recipes.label_is_text"
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_too_few_rows_for_three_splits_are_refused(tmp_path: Path, rows: int) -> None:
+    error = refused(save_version(tmp_path / "v", text=TEXTS[:rows], label=TWO[:rows]), columns())
+    assert error.key == "recipes.too_few_rows" and str(rows) in error.what()
+
+
+def test_a_hundred_thousand_labels_are_refused_in_a_moment(tmp_path: Path) -> None:
+    labels = [f"l{number % 100_000}" for number in range(200_000)]
+    version = save_version(tmp_path / "v", text=[f"t{number}" for number in range(200_000)], label=labels)
+    assert refused(version, columns()).key == "recipes.too_many_labels"
+
+
+def test_a_class_named_as_what_programs_write_for_nothing_is_a_warning(tmp_path: Path) -> None:
+    findings = RECIPE.check(save_version(tmp_path / "v", text=TEXTS, label=["nan", "a", "b", "a"] * 10), columns())
+    found = {finding.key: finding for finding in findings}["recipes.finding.no_label_word"]
+    assert found.level == "warning" and found.values["count"] == 10
+
+
+def test_a_column_of_lists_as_the_label_is_refused_and_the_other_recipe_offered(tmp_path: Path) -> None:
+    error = refused(save_version(tmp_path / "v", text=TEXTS, label=[["a", "b"], ["b"]] * 20), columns())
+    assert error.key == "recipes.label_not_values" and "Several labels" in error.todo()
