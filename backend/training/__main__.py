@@ -127,6 +127,7 @@ def preload() -> None:
 
     import backend.data.split
     import backend.training.measuring
+    import backend.training.native_loop
     import backend.training.report
     import backend.training.run
     import backend.training.taken_apart
@@ -171,20 +172,28 @@ def leave_with_parent(parent: int, folder: Path, app: int = 0) -> None:
     def watch() -> None:
         while os.getppid() == parent and (not app or (above and above.is_running())):
             time.sleep(WATCH_SECONDS)
-        from backend.errors import UserError
-        from backend.training.run_folder import RunFolder
-        from backend.training.spec import RunState
-
-        run = RunFolder(folder)
-        if run.status_file.exists() and run.status().state is RunState.RUNNING:
-            # What stood between app and run is gone alone: somebody ended it, or the system for want of memory.
-            alone = bool(above and above.is_running())
-            cause = UserError("training.killed") if alone else UserError("training.app_gone")
-            state = RunState.FAILED if alone else RunState.INTERRUPTED
-            run.write_status(replace(run.status(), state=state, error=cause.to_json(), ended=time.time()))
+        # Of several processes the main one says it, who else would write the status after it.
+        if os.environ.get("RANK", "0") == "0":
+            say_why_cut_off(folder, bool(above and above.is_running()))
         os._exit(3)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def say_why_cut_off(folder: Path, app_lives: bool) -> None:
+    """Put into the status of a run that is under way what ended it."""
+    from backend.errors import UserError
+    from backend.training.group import take_trouble
+    from backend.training.run_folder import RunFolder
+    from backend.training.spec import RunState
+
+    run = RunFolder(folder)
+    if not run.status_file.exists() or run.status().state is not RunState.RUNNING:
+        return
+    # What stood between app and run is gone alone: somebody ended it, or the system for want of memory.
+    cause = take_trouble(folder) or UserError("training.killed" if app_lives else "training.app_gone")
+    state = RunState.INTERRUPTED if cause.key == "training.app_gone" else RunState.FAILED
+    run.write_status(replace(run.status(), state=state, error=cause.to_json(), ended=time.time()))
 
 
 if __name__ == "__main__":

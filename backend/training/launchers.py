@@ -15,7 +15,7 @@ from typing import Protocol
 from backend.errors import UserError
 from backend.training.causes import explain_exit
 from backend.training.command import accelerate_command
-from backend.training.group import take_trouble
+from backend.training.group import leave_trouble, take_trouble
 from backend.training.nursery import ROOT, Job, Nursery
 from backend.training.recovery import process_of
 from backend.training.run_folder import RunFolder
@@ -127,20 +127,23 @@ class AccelerateRun:
 
     def cause(self) -> UserError:
         """What a process left behind, else what the first exit code means."""
-        trouble = take_trouble(self._folder.path)
-        if trouble:
-            return trouble
-        codes = EXIT_CODE.findall(self._folder.log_tail())
-        return explain_exit(int(codes[-1]) if codes else self._process.returncode or 0)
+        return explain_launch(self._folder, self._process.returncode or 0)
 
     def end(self) -> None:
-        """Kill the command; its children say that the run was cut off."""
+        """Kill the command; its children say that the run was cut off, and by what."""
+        leave_trouble(self._folder.path, UserError("training.app_gone"))
         self._process.kill()
         self._process.wait()
 
     def _is_ours(self) -> bool:
         """Whether the status still names the app, since no process came as far as to train."""
         return self._folder.status().pid in (0, os.getpid())
+
+
+def explain_launch(folder: RunFolder, code: int) -> UserError:
+    """Why several processes ended: what one of them left behind, else how the first went. code: of the command."""
+    codes = EXIT_CODE.findall(folder.log_tail())
+    return take_trouble(folder.path) or explain_exit(int(codes[-1]) if codes else code)
 
 
 def give_memory_back() -> None:

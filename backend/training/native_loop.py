@@ -113,6 +113,8 @@ def train(model: Any, spec: RunSpec, prepared: Prepared, watch: Watch) -> None:
             if watch.due:
                 watch.evaluate(model)
             if watch.stopped or watch.ended_early or step == total_steps:
+                # What Accelerate has wrapped around the model for another number format goes: it answers in fp32.
+                accelerator.unwrap_model(parallel, keep_fp32_wrapper=False)
                 return
 
 
