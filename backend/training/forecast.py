@@ -82,7 +82,7 @@ def _measurement_key(spec: RunSpec) -> str:
     """What a step costs: not epochs, learning rate, seed or split."""
     chosen = spec.arguments
     shape = [chosen.max_length, chosen.per_device_train_batch_size, chosen.per_device_eval_batch_size]
-    kind = [chosen.freeze_embeddings, bool(chosen.dropout is None or chosen.dropout)]
+    kind: list[object] = [chosen.freeze_embeddings, bool(chosen.dropout is None or chosen.dropout)]
     kind += [chosen.freeze_base, chosen.precision, chosen.gradient_checkpointing]
     kind += [chosen.lora_rank, chosen.lora_targets, bool(chosen.lora_dropout)]
     # A data set that was removed may have given its name, and so its folder, to another.
