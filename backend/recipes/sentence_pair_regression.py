@@ -17,6 +17,7 @@ from backend.recipes.columns import (
     read_column,
     require,
 )
+from backend.recipes.hidden_answers import hidden_answers, hidden_findings
 from backend.recipes.sequence import SequenceRecipe
 from backend.recipes.text_columns import empty_finding, refuse_few, refuse_swapped, text_findings
 
@@ -77,6 +78,7 @@ class SentencePairRegression(SequenceRecipe):
         empty = int(np.isnan(scores).sum())
         if empty:
             findings.append(empty_finding(len(scores), empty, column, "score"))
+        findings += hidden_findings(version, column)
         findings += text_findings(version, columns, self.text_roles)
         if set(found.tolist()) <= {0.0, 1.0}:
             findings.append(Finding("warning", "recipes.finding.two_scores", {"column": column}))
@@ -104,6 +106,9 @@ class SentencePairRegression(SequenceRecipe):
 
         values, rows = distinct_values(read_column(version, columns["score"]))
         scores: np.ndarray = np.asarray([number(value) for value in values], np.float32)[rows]
+        column = version.column(columns["score"])
+        if column is not None:
+            scores[hidden_answers(version, column)] = np.nan
         return scores
 
     def usable(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:

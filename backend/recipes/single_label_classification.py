@@ -18,6 +18,7 @@ from backend.recipes.columns import (
     read_column,
     require,
 )
+from backend.recipes.hidden_answers import hidden_answers, hidden_findings
 from backend.recipes.sequence import SequenceRecipe
 from backend.recipes.text_columns import empty_finding, refuse_few, refuse_swapped, text_findings
 
@@ -77,6 +78,7 @@ class SingleLabelClassification(SequenceRecipe):
         empty = names.count("")
         if empty:
             findings.append(empty_finding(len(names), empty, columns["label"], "label"))
+        findings += hidden_findings(version, columns["label"])
         findings += text_findings(version, columns, self.text_roles)
         few = sorted((name for name, count in used.items() if count < FEW_ROWS), key=lambda name: used[name])
         if few:
@@ -135,7 +137,9 @@ class SingleLabelClassification(SequenceRecipe):
             likely = guess_label(version, taken=(*texts, column.name))
             key = self.score_refusal if column.kind in ("number", "text") else "recipes.label_not_values"
             raise UserError(f"{key}.likely" if likely else key, column=column.name, likely=likely)
-        return np.array(label_texts(values), dtype=object)[rows].tolist()  # type: ignore[no-any-return]
+        names = np.array(label_texts(values), dtype=object)[rows]
+        names[hidden_answers(version, column)] = ""
+        return names.tolist()  # type: ignore[no-any-return]
 
     def answers(self, values: Sequence[Any], labels: Sequence[str]) -> list[int]:
         ids = {label: index for index, label in enumerate(labels)}
