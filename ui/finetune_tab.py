@@ -9,7 +9,7 @@ import gradio as gr
 
 from ui import pickers
 from ui.errors import shown
-from ui.finetune import anatomy, choosing, first_answer, form, how_it_runs, inside, launching, run, run_view
+from ui.finetune import anatomy, choosing, first_answer, form, how_it_runs, inside, launching, run, run_view, settings
 from ui.visitor import PageState, Services
 
 
@@ -58,6 +58,7 @@ def wire(tab: FinetuneTab, services: Services, state: PageState) -> None:
 
     measured = gr.State("")
     choosing.wire(tab.form, services, state, measured)
+    settings.wire(tab.form.settings, services)
     anatomy.wire(tab.form, services)
     inside.wire(tab.form, services)
     how_it_runs.wire(tab.form, services, state)

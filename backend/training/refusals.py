@@ -48,12 +48,12 @@ def refuse_unfit(draft: RunSpec, version: DataVersion, facts: ModelFacts, device
     _refuse_model(draft, facts)
 
 
-def remarks(chosen: TrainArguments, device: str) -> list[Finding]:
-    """What is allowed but seldom meant."""
+def remarks(precision: str, lora_rank: float, lora_dropout: float, device: str) -> list[Finding]:
+    """What is allowed but seldom meant. All but the device are arguments, checked or not."""
     found = []
-    if device == "cpu" and chosen.precision == "bf16":
+    if device == "cpu" and precision == "bf16":
         found.append(Finding("warning", "arguments.bf16_slow", {}))
-    if device == "cpu" and chosen.lora_rank and chosen.lora_dropout:
+    if device == "cpu" and lora_rank and lora_dropout:
         found.append(Finding("warning", "arguments.lora_dropout_slow", {}))
     return found
 

@@ -99,8 +99,8 @@ def test_settings_changed_by_hand_are_told_from_those_of_a_preset(services: Serv
     values = untouched(tiny_encoder)
     filled = asdict(TrainArguments())
     workspace = services.workspace(NOTHING)
-    assert not Filled(services, workspace, values).was_changed(filled)
-    assert Filled(services, workspace, values | {"argument_seed": 1}).was_changed(filled)
+    assert Filled(services, workspace, values).typed(filled) == set()
+    assert Filled(services, workspace, values | {"argument_seed": 1}).typed(filled) == {"seed"}
 
 
 def test_a_run_is_named_after_its_data_and_model() -> None:

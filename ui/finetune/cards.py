@@ -37,9 +37,11 @@ def preset_choices(times: Mapping[str, float], locale: str) -> list[tuple[str, s
 
 def settings_title(arguments: Mapping[str, Any], locale: str) -> str:
     """The fold's title holds the values that matter most."""
+    steps = arguments["max_steps"]
     return say(
-        "finetune.settings_title",
+        "arguments.title_steps" if steps else "finetune.settings_title",
         locale,
+        steps=_number(steps),
         epochs=_number(arguments["num_train_epochs"]),
         rate=_rate(arguments["learning_rate"]),
         batch=_number(arguments["per_device_train_batch_size"]),

@@ -48,7 +48,7 @@ class Choosing:
             # A starter until the data says what fits: a run made before is seldom what the next one should start from.
             self.form.model: self._offer(pickers.model_choices(self.services, request), model or ENGLISH),
             self.form.preset: gr.Radio(choices=cards.preset_choices({}, locale)),
-            self.form.settings_fold: gr.Accordion(
+            self.form.settings.fold: gr.Accordion(
                 label=cards.settings_title(plain_arguments(TrainArguments()), locale)
             ),
             self.form.card: cards.unmeasured(locale),
@@ -172,18 +172,22 @@ class Choosing:
         return {self.form.arguments[name]: value for name, value in arguments.items()} | {self.filled: arguments}
 
     def refill_preset(self, filled: dict[str, Any] | None, request: gr.Request, **values: Any) -> Updates:
-        """Model or data changed: the preset's arguments again, unless the person has changed them by hand."""
-        if Filled.of(self.services, request, values).was_changed(filled):
-            return {self.filled: gr.skip()}
+        """Model or data changed: the preset's arguments again, but for those that the person has changed by hand."""
+        typed = Filled.of(self.services, request, values).typed(filled)
         updates = self.fill_preset(request, **values)
         # What stands already is not written again: a person may be typing there by now.
         stands = {self.form.arguments[name]: value for name, value in (filled or {}).items()}
-        return {widget: value for widget, value in updates.items() if widget not in stands or stands[widget] != value}
+        left = {self.form.arguments[name] for name in typed}
+        return {
+            widget: value
+            for widget, value in updates.items()
+            if widget not in left and (widget not in stands or stands[widget] != value)
+        }
 
     def retitle(self, measured: str, request: gr.Request, **values: Any) -> Updates:
         """Something that the forecast depends on changed: the fold's title says the settings, the card asks again."""
         locale, form = locale_of(request), Filled.of(self.services, request, values)
-        title = {self.form.settings_fold: gr.Accordion(label=cards.settings_title(form.arguments_now(), locale))}
+        title = {self.form.settings.fold: gr.Accordion(label=cards.settings_title(form.arguments_now(), locale))}
         if measured == form.costs():
             return title
         choices = gr.Radio(choices=cards.preset_choices({}, locale))
@@ -203,7 +207,7 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     state.arrived.change(
         shown(acts.fill),
         [form.data, form.model],
-        [form.data, form.model, form.preset, form.settings_fold, form.card],
+        [form.data, form.model, form.preset, form.settings.fold, form.card],
         **quiet,
     )
     form.data.focus(shown(acts.refresh_data), None, [form.data], queue=False, **quiet)
@@ -253,6 +257,6 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
         [widget.change for widget in priced],
         shown(acts.retitle),
         [measured],
-        outputs=[form.settings_fold, form.card, form.preset],
+        outputs=[form.settings.fold, form.card, form.preset],
         **follow,
     )

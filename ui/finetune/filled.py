@@ -105,10 +105,10 @@ class Filled:
         """Everything that time and memory depend on, to tell whether a forecast is still for this form."""
         return repr(sorted((name, value) for name, value in self.values.items() if name not in ("name", "preset")))
 
-    def was_changed(self, filled: Mapping[str, Any] | None) -> bool:
-        """Whether the settings differ from what a preset filled in."""
+    def typed(self, filled: Mapping[str, Any] | None) -> set[str]:
+        """The settings that differ from what a preset filled in."""
         now = self.arguments_now()
-        return bool(filled) and any(now[name] != value for name, value in (filled or {}).items())
+        return {name for name, value in (filled or {}).items() if now[name] != value}
 
     def unknown_share(self) -> float:
         """Part of the data's tokens that the model's tokenizer does not know; 0 for a model not on this machine yet."""

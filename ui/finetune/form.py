@@ -36,8 +36,7 @@ class Form:
     name: gr.Textbox
     split_fold: gr.Accordion
     split: dict[str, Any]
-    settings_fold: gr.Accordion
-    arguments: dict[str, Any]
+    settings: settings.Settings
     how: how_it_runs.Parts
     card: gr.HTML
     rows: gr.HTML
@@ -46,6 +45,11 @@ class Form:
     first_answer: gr.Button
     anatomy: anatomy.Parts
     inside: inside.Parts
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The widget of each training argument."""
+        return self.settings.arguments
 
     @property
     def inputs(self) -> dict[str, gr.blocks.Block]:
@@ -85,7 +89,7 @@ def build() -> Form:
                 name = gr.Textbox(**_words("finetune.name"), max_lines=1, max_length=80)
                 with gr.Column(elem_classes="folds"):
                     split_fold, split = _split()
-                    settings_fold, arguments = settings.build()
+                    settings_parts = settings.build()
                     how = how_it_runs.build()
                     inside_parts = inside.build()
                     with gr.Accordion(i18n("finetune.steps"), open=False, elem_classes="fold"):
@@ -101,7 +105,7 @@ def build() -> Form:
                 first = first_answer.build()
     return Form(
         view, live_link, recipe, glue_parts, data, columns, proof, findings, model, head, unknown, switch_model, preset,
-        name, split_fold, split, settings_fold, arguments, how, card, rows, forecast, start, first, anatomy_parts,
+        name, split_fold, split, settings_parts, how, card, rows, forecast, start, first, anatomy_parts,
         inside_parts,
     )  # fmt: skip
 

@@ -72,10 +72,11 @@ def progress(spec: RunSpec, status: RunStatus, locale: str) -> str:
     share = status.step / status.total_steps if status.total_steps else 0.0
     left = "–" if status.seconds_left is None else phrases.duration(status.seconds_left, locale)
     step = say("finetune.fact.step", locale, step=f"{status.step:,}", total=f"{status.total_steps:,}")
+    epochs = status.epoch / share if spec.arguments.max_steps and share else spec.arguments.num_train_epochs
     pairs = [
         (left, say("finetune.fact.left", locale)),
         (f"{share:.0%}", step),
-        (f"{status.epoch:.1f}", say("finetune.fact.epochs", locale, total=f"{spec.arguments.num_train_epochs:g}")),
+        (f"{status.epoch:.1f}", say("finetune.fact.epochs", locale, total=f"{epochs:.3g}")),
         (f"{status.samples_per_second:,.0f}" if status.samples_per_second else "–", say("finetune.fact.speed", locale)),
         (f"{phrases.gigabytes(status.memory_mib)} GB", say("finetune.fact.memory", locale)),
     ]

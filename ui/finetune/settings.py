@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, fields
+from dataclasses import Field, dataclass, fields
 from typing import Any, cast
 
 import gradio as gr
 
+from backend.models import device_name
 from backend.recipes import all_recipes
 from backend.recipes.base import TrainArguments
+from backend.training.refusals import remarks
+from ui.errors import shown
+from ui.finetune import cards
 from ui.text import i18n
+from ui.visitor import Services, locale_of
+
+Updates = dict[Any, Any]
 
 # In the order in which a learner asks.
 GROUPS = {
@@ -26,10 +33,22 @@ GROUPS = {
     "checks": ("evaluations", "eval_steps", "metric_for_best_model", "early_stopping_patience", "logging_steps"),
     "saving": ("save_steps", "save_total_limit", "seed"),
 }  # fmt: skip
+LORA = ("lora_alpha", "lora_dropout", "lora_targets")
 
 
-def build() -> tuple[gr.Accordion, dict[str, Any]]:
-    """The fold, and its widgets by argument name."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The fold and what is in it."""
+
+    fold: gr.Accordion
+    arguments: dict[str, Any]
+    """Widgets by argument name."""
+    remarks: gr.HTML
+    """What is allowed but seldom meant."""
+
+
+def build() -> Settings:
+    """The fold, every argument in its group."""
     by_name = {field.name: field for field in fields(TrainArguments)}
     grouped = {name for names in GROUPS.values() for name in names}
     groups = GROUPS | {"saving": (*GROUPS["saving"], *(name for name in by_name if name not in grouped))}
@@ -40,13 +59,42 @@ def build() -> tuple[gr.Accordion, dict[str, Any]]:
             with gr.Row(equal_height=False, elem_classes="settings-row"):
                 for name in names:
                     arguments[name] = _argument(by_name[name])
-    return fold, arguments
+        remarks = gr.HTML("", apply_default_css=False)
+    return Settings(fold, arguments, remarks)
+
+
+def wire(settings: Settings, services: Services) -> None:
+    """What follows from a setting: a word on what is seldom meant, and LoRA's own settings once it is on."""
+    watched = ("precision", "lora_rank", "lora_dropout")
+    inputs: dict[str, Any] = {name: settings.arguments[name] for name in watched}
+
+    def follow(request: gr.Request, precision: str, lora_rank: float | None, lora_dropout: float | None) -> Updates:
+        found = remarks(precision, lora_rank or 0, lora_dropout or 0, device_name(services.settings))
+        shows = {settings.arguments[name]: gr.update(visible=bool(lora_rank)) for name in LORA}
+        return shows | {settings.remarks: cards.findings(found, locale_of(request))}
+
+    gr.on(
+        [widget.change for widget in inputs.values()],
+        shown(follow),
+        inputs_kwargs=inputs,
+        outputs=[settings.remarks, *(settings.arguments[name] for name in LORA)],
+        show_progress="hidden",
+        api_visibility="private",
+        trigger_mode="always_last",
+    )
 
 
 def _argument(field: Field[Any]) -> gr.components.FormComponent:
     """The widget of one training argument, by its default's type and its choices. The dataclass does the checking."""
     key, value = f"arguments.{field.name}", cast(Any, field.default)
-    texts: dict[str, Any] = {"label": i18n(key), "info": i18n(f"{key}.help"), "interactive": True, "min_width": 180}
+    # LoRA's own settings come into sight once it is on.
+    hidden = {"visible": False} if field.name in LORA else {}
+    texts: dict[str, Any] = {
+        "label": i18n(key),
+        "info": i18n(f"{key}.help"),
+        "interactive": True,
+        "min_width": 180,
+    } | hidden
     if isinstance(value, bool):
         return gr.Checkbox(value, **texts)
     if field.name == "metric_for_best_model":

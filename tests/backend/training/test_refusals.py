@@ -115,7 +115,6 @@ def test_what_only_classes_have_is_refused_elsewhere(desk: Desk, arguments: dict
 
 
 def test_halves_on_a_processor_are_allowed_with_a_word(desk: Desk) -> None:
-    halves = with_arguments(desk, precision="bf16")
-    refuse(desk, halves)
-    assert [finding.key for finding in remarks(halves.arguments, "cpu")] == ["arguments.bf16_slow"]
-    assert remarks(halves.arguments, "cuda") == remarks(TrainArguments(), "cpu") == []
+    refuse(desk, with_arguments(desk, precision="bf16"))
+    assert [finding.key for finding in remarks("bf16", 0, 0, "cpu")] == ["arguments.bf16_slow"]
+    assert remarks("bf16", 0, 0, "cuda") == remarks("fp32", 8, 0, "cpu") == []
