@@ -121,16 +121,17 @@ class Runs:
         if not rows:
             return {tab.empty: gr.Column(visible=True), tab.full: gr.Column(visible=False)}
         slots = overview.chosen_slots(rows, chosen)
-        scores = self._curves(rows, slots, EVAL + metric)
+        drawn = overview.drawn_metric(rows, slots, metric)
+        scores = self._curves(rows, slots, EVAL + drawn)
         losses = self._curves(rows, slots, "loss", smooth=True)
-        unseen = say("metrics.unseen", locale, metric=phrases.phrase("metric", metric, locale))
+        unseen = say("metrics.unseen", locale, metric=phrases.phrase("metric", drawn, locale))
         return {
             tab.empty: gr.Column(visible=False),
             tab.full: gr.Column(visible=True),
             tab.table: overview.table(overview.wanted(rows, search, state), slots, metric, locale),
             tab.curves: gr.Row(visible=bool(scores or losses)),
             tab.score_title: _caption(unseen[:1].upper() + unseen[1:]),
-            tab.score: charts.overlay(scores, locale, kind=scale(metric)),
+            tab.score: charts.overlay(scores, locale, kind=scale(drawn)),
             tab.loss_title: _caption(say("metrics.training_loss", locale)),
             tab.loss: charts.overlay(losses, locale),
             tab.differences: overview.differences(rows, slots, locale),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -183,3 +184,23 @@ def test_runs_of_the_same_name_are_told_apart_by_their_ids(runs: metrics_tab.Run
     spec = workspace.folder("runs", "b") / "spec.json"
     spec.write_text(spec.read_text(encoding="utf-8").replace('"name": "b"', '"name": "a"'), encoding="utf-8")
     assert [row.name for row in rows(runs, workspace)] == ["c", "b", "a"]
+
+
+def test_every_setting_of_a_run_has_words_in_both_languages(runs: metrics_tab.Runs, workspace: Workspace) -> None:
+    write_run(workspace, "a")
+    spec = rows(runs, workspace)[0].run.spec
+    assert spec
+    for locale in ("en", "zh-CN"):
+        for loop in ("trainer", "native", "head"):
+            flat = overview.flattened(replace(spec, loop=loop, new_model={"num_hidden_layers": 2}), locale)
+            assert "num_hidden_layers 2" in flat.values() and say("recipes." + spec.recipe, locale) in flat.values()
+
+
+def test_a_run_without_the_metric_asked_for_shows_its_own(runs: metrics_tab.Runs, workspace: Workspace) -> None:
+    folder = write_run(workspace, "scores")
+    folder.write_spec(replace(folder.spec(), recipe="sentence-pair-regression"))
+    text = folder.metrics.read_text(encoding="utf-8").replace("eval_accuracy", "eval_pearson")
+    folder.metrics.write_text(text, encoding="utf-8")
+    page = runs.draw("", "", "accuracy", None, NOTHING)
+    assert "Pearson correlation 0." in page[runs.tab.table] and "Pearson" in page[runs.tab.score_title]
+    assert "%" not in (page[runs.tab.score].layout.yaxis.tickformat or "")

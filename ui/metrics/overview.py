@@ -16,7 +16,7 @@ from backend.training.queue import RunSummary
 from backend.training.run_folder import RunFolder
 from backend.training.spec import MetricPoint, RunSpec, RunState
 from backend.workspace import Workspace
-from ui import phrases
+from ui import phrases, scales
 from ui.finetune.live import EVAL, line
 from ui.finetune.report import plain
 from ui.pickers import data_of_run, model_of_run
@@ -28,7 +28,9 @@ MOST = 6
 FIRST = 3
 """Runs chosen before a person has chosen any."""
 # What is different in every run says nothing about why one is better.
-UNTOLD = ("name", "run_id", "created", "model_path", "data_folder", "spec_version", "model_ref", "data_ref")
+UNTOLD = (
+    "name", "run_id", "created", "model_path", "data_folder", "spec_version", "model_ref", "data_ref", "tokenizer_path",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,16 @@ class Row:
     """As the person wrote it; the run's id where that cannot be read or is another run's name, too."""
 
     def best(self, metric: str) -> float | None:
-        """The best value at a check after the first step: the smallest loss, the largest of anything else."""
+        """The best value at a check after the first step: the smallest error, the largest of anything else."""
         values = [p.values[EVAL + metric] for p in self.points if p.step and EVAL + metric in p.values]
-        return (min if metric == LOSS else max)(values, default=None)
+        return scales.best(metric, values)
+
+    @property
+    def own_metric(self) -> str:
+        """The metric that chose the run's best state; "" for a run that cannot be read."""
+        spec = self.run.spec
+        recipe = all_recipes().get(spec.recipe) if spec else None
+        return spec.best_metric(recipe) if spec and recipe else ""
 
 
 def read_rows(workspace: Workspace, runs: Sequence[RunSummary]) -> list[Row]:
@@ -66,6 +75,15 @@ def metric_names() -> list[str]:
     """The metrics that a run may be judged by: those that the recipes show, and the loss."""
     shown = dict.fromkeys(name for recipe in all_recipes().values() for name in recipe.shown_metrics)
     return [*shown, LOSS]
+
+
+def drawn_metric(rows: Sequence[Row], slots: Sequence[str], metric: str) -> str:
+    """The metric whose curves are drawn: the one asked for, or where no chosen run has it the first run's own."""
+    by_id = {row.run.run_id: row for row in rows}
+    chosen = [by_id[run_id] for run_id in slots if run_id in by_id]
+    if not chosen or any(EVAL + metric in point.values for row in chosen for point in row.points):
+        return metric
+    return next((row.own_metric for row in chosen if row.own_metric), metric)
 
 
 def chosen_slots(rows: Sequence[Row], chosen: Sequence[str] | None) -> list[str]:
@@ -107,7 +125,7 @@ def table(rows: Sequence[Row], slots: Sequence[str], metric: str, locale: str) -
     head += [best, *(say(f"metrics.head.{name}", locale) for name in ("data", "model", "time", "delete"))]
     values = [row.best(metric) for row in rows]
     known = [value for value in values if value is not None]
-    top = (min if metric == LOSS else max)(known, default=None)
+    top = scales.best(metric, known)
     body = "".join(
         _row(row, slots, metric, value, value is not None and value == top, locale)
         for row, value in zip(rows, values, strict=True)
@@ -162,6 +180,9 @@ def flattened(spec: RunSpec, locale: str) -> dict[str, str]:
     data["preset"] = phrases.phrase("preset", spec.preset, locale)
     data["data_title"], data["model_title"] = data_of_run(spec, locale), model_of_run(spec, locale)
     data["launcher"] = say(f"finetune.launcher.{spec.launcher}", locale)
+    data["recipe"], data["loop"] = say(f"recipes.{spec.recipe}", locale), say(f"launch.loop.{spec.loop}", locale)
+    data["new_model"] = ", ".join(f"{name} {value}" for name, value in spec.new_model.items()) or False
+    data["tokenizer_ref"] = spec.tokenizer_ref or None
     told = {name: value for name, value in data.items() if name not in UNTOLD}
     flat = {say(f"metrics.spec.{name}", locale): plain(value, locale) for name, value in told.items()}
     flat |= {say(f"recipes.role.{name}", locale): plain(value, locale) for name, value in columns.items()}
@@ -199,7 +220,7 @@ def _row(row: Row, slots: Sequence[str], metric: str, best: float | None, top: b
         )
     status = run.status
     share = status.step / status.total_steps if status.total_steps else float(status.state == RunState.DONE)
-    score = "" if best is None else phrases.score(metric, best)
+    score = _other_score(row, metric, locale) if best is None else phrases.score(metric, best)
     state = (" checked" if slot is not None else "") + ("" if row.points else " disabled")
     tick = f'<input type="checkbox" data-act="tick" data-run="{key}" aria-label="{compare}"{state}>'
     took = phrases.duration(max(0.0, _ended(row) - status.started), locale) if status.started else ""
@@ -215,6 +236,17 @@ def _row(row: Row, slots: Sequence[str], metric: str, best: float | None, top: b
         ("delete", "" if status.state.lives else delete),
     ]
     return "<tr>" + "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in cells) + "</tr>"
+
+
+def _other_score(row: Row, metric: str, locale: str) -> str:
+    """The best of its own metric, named, for a run that lacks the one asked for."""
+    own = row.own_metric
+    value = row.best(own) if own and own != metric else None
+    if value is None:
+        return ""
+    return (
+        f'<span class="muted">{html.escape(phrases.phrase("metric", own, locale))} {phrases.score(own, value)}</span>'
+    )
 
 
 def _ended(row: Row) -> float:
