@@ -255,3 +255,12 @@ def test_a_class_named_as_what_programs_write_for_nothing_is_a_warning(tmp_path:
 def test_a_column_of_lists_as_the_label_is_refused_and_the_other_recipe_offered(tmp_path: Path) -> None:
     error = refused(save_version(tmp_path / "v", text=TEXTS, label=[["a", "b"], ["b"]] * 20), columns())
     assert error.key == "recipes.label_not_values" and "Several labels" in error.todo()
+
+
+def test_a_hundred_and_fifty_classes_are_scored_and_shown() -> None:
+    random, labels = np.random.default_rng(0), [f"class {number}" for number in range(150)]
+    targets = random.integers(0, 150, 600)
+    logits = np.eye(150)[np.where(random.random(600) < 0.7, targets, 0)]
+    detail = RECIPE.in_detail(logits, targets, labels, {})
+    assert len(detail.per_label) == len(detail.confusion) == 150
+    assert RECIPE.metrics(logits, targets, labels)["accuracy"] == pytest.approx(1 - len(detail.mistakes) / 600)
