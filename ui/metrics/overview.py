@@ -180,7 +180,7 @@ def flattened(spec: RunSpec, locale: str) -> dict[str, str]:
     data["preset"] = phrases.phrase("preset", spec.preset, locale)
     data["data_title"], data["model_title"] = data_of_run(spec, locale), model_of_run(spec, locale)
     data["launcher"] = say(f"finetune.launcher.{spec.launcher}", locale)
-    data["recipe"], data["loop"] = say(f"recipes.{spec.recipe}", locale), say(f"launch.loop.{spec.loop}", locale)
+    data["recipe"], data["loop"] = say(f"recipes.{spec.recipe}", locale), say(f"metrics.loop.{spec.loop}", locale)
     data["new_model"] = ", ".join(f"{name} {value}" for name, value in spec.new_model.items()) or False
     data["tokenizer_ref"] = spec.tokenizer_ref or None
     told = {name: value for name, value in data.items() if name not in UNTOLD}
