@@ -69,7 +69,13 @@ def build() -> Parts:
         with gr.Accordion(i18n("launch.source"), open=False, elem_classes="fold") as source_fold:
             gr.HTML(i18n("launch.source.text"), elem_classes="muted", apply_default_css=False)
             source = gr.Code(
-                "", language="python", interactive=False, show_label=False, buttons=[], elem_id="native-loop"
+                "",
+                language="python",
+                interactive=False,
+                show_label=False,
+                buttons=[],
+                wrap_lines=True,
+                elem_id="native-loop",
             )
     return Parts(fold, loop, launcher, processes, command, source_fold, source)
 
