@@ -32,15 +32,14 @@ def inside(found: Inside, locale: str) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that count, small ones written out: 0.718, 0.00005."""
+    """At most three digits that count, small numbers written out: 0.718, 0.00005."""
     if not value or not math.isfinite(value):
         return f"{value:g}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     if digits > 9:
         return f"{value:.1e}"
     text = f"{value:,.{digits}f}"
-    # Three digits behind the point are enough of zeros, too: 5, not 5.00.
-    return text.rstrip("0").rstrip(".") if digits > 3 else text
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _say(key: str, locale: str, **values: object) -> str:
