@@ -45,14 +45,14 @@ def block_name(block: Block, locale: str, layers: str = "", short: bool = False)
 
 
 def _settings(found: Anatomy, locale: str) -> str:
-    head = [say("anatomy.table.setting", locale), say("anatomy.table.value", locale)]
+    head = [say("anatomy.table.name", locale), say("anatomy.table.value", locale)]
     rows = []
     for key, own, value in found.settings:
         title, about = say(f"anatomy.{key}", locale), say(f"anatomy.{key}.help", locale)
         name = f"<b>{html.escape(title)}</b> <code>{html.escape(own)}</code>"
         rows.append([f'{name}<br><span class="muted">{html.escape(about)}</span>', html.escape(_value(value))])
     rest = [[f"<code>{html.escape(name)}</code>", html.escape(value)] for name, value in found.rest]
-    more = phrases.table([say("anatomy.table.setting", locale), say("anatomy.table.value", locale)], rest)
+    more = phrases.table(head, rest)
     title = html.escape(say("anatomy.rest", locale, count=len(rest)))
     table = phrases.table(head, rows, numbers=(1,), kind="anatomy-settings")
     return f"{table}<details><summary>{title}</summary>{more}</details>"

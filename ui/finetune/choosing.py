@@ -249,7 +249,7 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     gr.on([widget.change for widget in form.split.values()], **look)
     form.model.input(**know).then(**refill)
     form.switch_model.click(lambda ref: ref, [acts.suggested], [form.model], **quiet).then(**know).then(**refill)
-    form.anatomy.from_nothing.input(**refill)
+    gr.on([form.anatomy.from_nothing.input, form.anatomy.tokenizer.input], **know).then(**refill)
     form.preset.input(shown(acts.fill_preset), outputs=[*arguments, acts.filled], **follow)
     priced = [form.data, form.model, form.how.launcher, form.how.processes, *columns, *form.split.values(), *arguments]
     priced += form.anatomy.inputs.values()

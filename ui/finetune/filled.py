@@ -119,7 +119,9 @@ class Filled:
         return unknown_share(self.version(), self.text_column, tokenizer)
 
     def head(self) -> HeadState | None:
-        """How the model's head fits the answers wanted; None where that cannot be known yet."""
+        """How the model's head fits the answers wanted; None where that cannot be known yet, and where all is new."""
+        if self.from_nothing:
+            return None
         facts = self.model()
         try:
             labels = self.recipe.labels(self.version(), self.columns)
