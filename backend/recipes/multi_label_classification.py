@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
-from backend.recipes.base import AnswersInDetail, ColumnRole, Finding
+from backend.recipes import presets
+from backend.recipes.base import AnswersInDetail, ColumnRole, Finding, Preset, TrainArguments
 from backend.recipes.columns import (
     LABEL_NAMES,
     MOST_LABELS,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from backend.data.version import DataVersion
+    from backend.models import ModelFacts
 
 # Below this many rows of a label, a model hardly learns it.
 FEW_ROWS = 10
@@ -142,6 +145,13 @@ class MultiLabelClassification(SequenceRecipe):
         for row, value in enumerate(values):
             answers[row, known_labels(value, ids)] = 1
         return list(answers)
+
+    def preset(self, preset: Preset, facts: ModelFacts, train_rows: int, device: str) -> TrainArguments:
+        """Higher rates and more epochs than for one label: the loss is a mean over all labels, of which most are a no,
+        so each step moves a label less. With the usual ones 300 rows of nine labels hardly leave "none of them"."""
+        usual = super().preset(preset, facts, train_rows, device)
+        epochs = usual.num_train_epochs * (2 if train_rows < presets.FEW_ROWS else 1)
+        return replace(usual, learning_rate=2.5 * usual.learning_rate, num_train_epochs=epochs)
 
     def settle(self, logits: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
         """{"thresholds": {label: probability}}: from where on a label is a yes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pyarrow as pa
 import pytest
 
 from backend.errors import UserError
+from backend.models import ModelFacts
 from backend.recipes import all_recipes, suggest_recipe
+from backend.recipes.base import PRESETS
 from backend.recipes.label_sets import known_labels, label_sets, separator_of
 from tests.backend.tables import save_version
 
@@ -125,3 +128,12 @@ def test_the_baseline_gives_the_labels_of_over_half_of_the_rows_else_the_most_fr
     assert RECIPE.baseline(train[:, ::2], train[:, ::2], ("a", "c"))[0] == "a"
     few = np.array([[1, 0], [0, 0], [0, 1], [0, 1], [0, 0], [0, 0]])
     assert RECIPE.baseline(few, few, ("a", "b"))[0] == "b"
+
+
+def test_sets_are_learnt_in_larger_steps_than_single_labels() -> None:
+    facts = ModelFacts(ref="hub:a/b", title="b", source="hub", path=None, max_length=64)
+    usual = all_recipes()["single-label-classification"]
+    for preset, rows in product(PRESETS, (300, 100_000)):
+        chosen, single = (recipe.preset(preset, facts, rows, "cpu") for recipe in (RECIPE, usual))
+        assert chosen.learning_rate > 2 * single.learning_rate
+        assert (chosen.num_train_epochs > single.num_train_epochs) is (rows == 300)
