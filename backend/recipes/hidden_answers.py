@@ -26,7 +26,7 @@ def hidden_answers(version: DataVersion, column: Column) -> np.ndarray:
         return nothing
     names, splits = distinct_values(read_column(version, version.given_split_column))
     for place in range(len(names)):
-        split = splits == place
+        split: np.ndarray = splits == place
         if split.any() and (minus == split).all():
             return split
     return nothing
