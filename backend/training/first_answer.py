@@ -20,8 +20,7 @@ ASKED = ("recipe", "model_ref", "data_ref", "data_version", "columns")
 
 def first_answer_to(draft: RunSpec, name: str) -> RunSpec:
     """The first answer to what a draft wants to learn, by the model as it is: from its own weights and tokenizer."""
-    known = {field.name for field in fields(TrainArguments)}
-    arguments = TrainArguments(**{key: getattr(draft.arguments, key) for key in KEPT if key in known})
+    arguments = TrainArguments(**{name: getattr(draft.arguments, name) for name in KEPT})
     return replace(
         draft,
         name=name,
@@ -32,6 +31,12 @@ def first_answer_to(draft: RunSpec, name: str) -> RunSpec:
         new_model={},
         tokenizer_ref="",
     )
+
+
+def heeded(spec: RunSpec) -> list[str]:
+    """Names of the arguments that a run goes by, in their order."""
+    names = [field.name for field in fields(TrainArguments)]
+    return [name for name in names if spec.loop != "head" or name in KEPT]
 
 
 def earlier_answer(spec: RunSpec, runs: Iterable[RunSummary]) -> RunSummary | None:

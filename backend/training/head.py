@@ -52,7 +52,7 @@ def answer(model: Any, watch: Watch, began: float) -> RunState:
         "train_rows_scored": len(found["train"].values),
         "train_rows_available": len(watch.prepared.splits["train"]),
         "features_cached": cached,
-        "strength": strength,
+        "strength": f"{strength:g}",
     }
     _finish(model, watch, scored, facts, began)
     return RunState.STOPPED if stopped else RunState.DONE

@@ -107,6 +107,9 @@ class Supervisor:
 
     def _launcher(self, spec: RunSpec) -> Launcher:
         """What the setting forces, else what the form says, else by the forecast."""
+        if spec.loop == "head":
+            # It reads for seconds what one process can read: none is worth more than one of its own.
+            return "thread" if self.settings.launcher in ("auto", "thread") else "process"
         from backend.training.forecast import known_forecast
 
         for wanted in (self.settings.launcher, spec.launcher):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
-from backend.recipes.base import Report, TrainArguments
+from backend.recipes.base import Report
 from backend.texts import catalogue
+from backend.training.first_answer import heeded
 from backend.training.spec import RunSpec, RunState, RunStatus
 from ui import phrases, pickers, scales
 from ui.finetune.live import compared
@@ -153,7 +154,7 @@ def settings(spec: RunSpec, report: Report | None, locale: str) -> str:
         *((say(f"recipes.role.{role}", locale), column) for role, column in spec.columns.items()),
         (say("finetune.split.seed", locale), spec.split.seed),
         (say("finetune.split.train_rows", locale), spec.split.train_rows or say("finetune.all", locale)),
-        *((say(f"arguments.{field.name}", locale), arguments[field.name]) for field in fields(TrainArguments)),
+        *((say(f"arguments.{name}", locale), arguments[name]) for name in heeded(spec)),
         (say("finetune.device", locale), spec.device),
         (say("finetune.created", locale), spec.created),
     ]
