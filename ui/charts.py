@@ -282,7 +282,7 @@ def _layout(height: int, right: float) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _short(name: str, limit: int = 18) -> str:
+def _short(name: str, limit: int = 22) -> str:
     """A name cut to what fits, its HTML made harmless: Plotly reads tags in texts."""
     cut = name if _width(name) <= limit else name[: max(1, limit * len(name) // _width(name) - 1)] + "…"
     return cut.replace("&", "&amp;").replace("<", "&lt;")

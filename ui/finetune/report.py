@@ -79,7 +79,8 @@ def labels(report: Report, locale: str) -> str:
         return ""
     names = ("precision", "recall", "f1")
     set_apart = any("threshold" in row for row in report.per_label)
-    head = [say("finetune.table.label", locale), *(phrases.phrase("metric", name, locale) for name in (*names, "rows"))]
+    head = [say("finetune.table.label", locale)]
+    head += [_capital(phrases.phrase("metric", name, locale)) for name in (*names, "rows")]
     head += [say("report.table.threshold", locale)] if set_apart else []
     many = len(report.per_label) > MANY_LABELS
     ordered = sorted(report.per_label, key=lambda row: row["f1"]) if many else report.per_label
@@ -204,7 +205,7 @@ def _beside(report: Report, split: Mapping[str, float], locale: str) -> str:
         other = "spearman" if report.headline_metric == "pearson" else "pearson"
         return say(
             "report.result.off", locale, metric=phrases.phrase("metric", other, locale),
-            score=phrases.score(other, split.get(other, 0.0)), error=f"{split['mae']:.2g}",
+            score=phrases.score(other, split.get(other, 0.0)), error=f"{split['mae']:.3g}",
         )  # fmt: skip
     if "subset_accuracy" in split and report.headline_metric != "subset_accuracy":
         return say("report.result.subset", locale, score=phrases.percent(split["subset_accuracy"]))

@@ -142,7 +142,7 @@ class Showing:
             view.result: gr.Row(visible=final is not None),
             view.scores: report.scores(final, locale) if final else "",
             view.labels: report.labels(final, locale) if final else "",
-            view.chart_side: gr.Column(visible=bool(final and (final.confusion or final.scatter))),
+            view.chart_side: gr.Column(visible=bool(final and (final.confusion or final.scatter or final.per_label))),
             view.chart_title: report.chart_title(final, locale) if final else "",
             view.confusions: report.confusions(final, locale) if final else "",
             view.wrong_title: gr.HTML(wrong.title(final, locale) if final else "", visible=final is not None),
@@ -187,9 +187,12 @@ class Showing:
             self.view.rate: charts.rate_chart(live.line(points, "learning_rate"), locale, total),
         }
         if final and final.scatter:
-            updates[self.view.confusion] = charts.scatter_chart(final.scatter, locale)
+            updates[self.view.confusion] = gr.Plot(charts.scatter_chart(final.scatter, locale), visible=True)
         elif final and final.confusion:
-            updates[self.view.confusion] = charts.confusion_chart(final.labels, final.confusion, locale)
+            chart = charts.confusion_chart(final.labels, final.confusion, locale)
+            updates[self.view.confusion] = gr.Plot(chart, visible=True)
+        else:
+            updates[self.view.confusion] = gr.Plot(visible=False)
         return updates
 
 

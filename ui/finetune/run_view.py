@@ -68,10 +68,10 @@ def build() -> RunView:
             with gr.Column(min_width=320):
                 _caption("finetune.scores")
                 scores = _html()
-                labels = _html()
             with gr.Column(min_width=320) as chart_side:
                 confusions, chart_title = _html(), _html()
                 confusion = gr.Plot(show_label=False, container=False, elem_classes="confusion")
+                labels = _html()
         wrong_title, wrong = _html(), _html()
         with gr.Row(visible=False, elem_classes="two") as curves:
             with gr.Column(min_width=320):
