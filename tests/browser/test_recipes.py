@@ -1,0 +1,37 @@
+"""Pairs of texts with a score: chosen, trained and tried in the page, without a word of how."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import App, OpenPage, open_tab
+from tests.browser.test_whole_path import MINUTE, train
+
+
+def test_scored_pairs_become_a_model_that_scores_two_sentences(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url)
+    open_tab(page, "datasets")
+    open_tab(page, "finetune")
+    expect(page.get_by_label("Text column", exact=True)).to_have_value("text")
+    page.locator("#finetune-data input").click()
+    page.get_by_role("option", name=re.compile("Sentence pairs with a score")).click()
+    expect(page.locator("#finetune-recipe input")).to_have_value("A score per pair of texts")
+    expect(page.get_by_label("Second text column")).to_have_value("sentence2")
+    expect(page.get_by_label("Score column")).to_have_value("score")
+    expect(page.locator(".head-note").last).to_contain_text("gets a new last layer")
+    train(page, "Quick look", "Done")
+    expect(page.locator(".lead-text:visible")).to_contain_text("Pearson correlation")
+    expect(page.locator(".wrong-table th").nth(1)).to_have_text("Second text")
+
+    page.locator("#try-it").click()
+    page.locator("#playground-text textarea").fill("A man is playing a guitar.")
+    # The model was trained on pairs, so the box for the second text stands open.
+    page.locator("#playground-text_pair textarea").fill("Somebody plays the guitar.")
+    page.locator("#playground-run").click()
+    answer = page.locator("#playground-answer")
+    expect(answer.locator(".score-scale")).to_be_visible(timeout=MINUTE)
+    expect(answer.locator(".verdict")).to_have_text(re.compile(r"^-?\d\.\d\d$"))
+    page.get_by_role("button", name="The code").click()
+    expect(page.locator("#playground-code")).to_contain_text("text_pair")
