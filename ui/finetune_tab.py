@@ -58,7 +58,7 @@ def wire(tab: FinetuneTab, services: Services, state: PageState) -> None:
 
     measured = gr.State("")
     choosing.wire(tab.form, services, state, measured)
-    settings.wire(tab.form.settings, services)
+    settings.wire(tab.form.settings, tab.form.settled, services)
     anatomy.wire(tab.form, services)
     inside.wire(tab.form, services)
     how_it_runs.wire(tab.form, services, state)

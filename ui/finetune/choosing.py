@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -75,10 +77,7 @@ class Choosing:
             updates = self._roles(there.version, chosen.recipe, locale, there.columns)
             return updates | {self.form.glue.note: glue.note(chosen, there, locale)}
         version = open_data(workspace, data)
-        return self._roles(version, suggest_recipe(version), locale) | {
-            self.form.glue.task: glue.NONE,
-            self.form.glue.note: "",
-        }
+        return self._roles(version, suggest_recipe(version), locale) | {self.form.glue.task: glue.NONE}
 
     def take_task(self, task: str | None, data: str | None, request: gr.Request) -> Any:
         """A GLUE task was chosen: its data, or what stands in for them."""
@@ -94,7 +93,7 @@ class Choosing:
         if not data:
             roles = {role.name for role in all_recipes()[recipe_name].roles}
             shown = {widget: gr.Dropdown(visible=role in roles) for role, widget in self.form.columns.items()}
-            return shown | {self.form.recipe: self._recipe(recipe_name, locale)}
+            return shown | {self.form.recipe: recipe_name, **self._help(recipe_name, locale)}
         return self._roles(open_data(self.services.workspace(request), data), recipe_name, locale)
 
     def _roles(
@@ -108,11 +107,10 @@ class Choosing:
             widget: gr.Dropdown(choices=names, value=guessed.get(role), visible=role in roles)
             for role, widget in self.form.columns.items()
         }
-        return updates | {self.form.recipe: self._recipe(recipe_name, locale)}
+        return updates | {self.form.recipe: recipe_name, **self._help(recipe_name, locale)}
 
-    def _recipe(self, name: str, locale: str) -> Any:
-        choices = [(say(f"recipes.{one}", locale), one) for one in all_recipes()]
-        return gr.Dropdown(choices=choices, value=name, info=say(f"recipes.{name}.help", locale))
+    def _help(self, recipe_name: str, locale: str) -> Updates:
+        return {self.form.glue.note: html.escape(say(f"recipes.{recipe_name}.help", locale))}
 
     def suggest(self, request: gr.Request, **values: Any) -> Updates:
         """The model that fits the language of the data."""
@@ -145,7 +143,7 @@ class Choosing:
         """A model was chosen: its facts, whether it knows the language of the data, a name for the run."""
         locale, form = locale_of(request), Filled.of(self.services, request, values)
         hide: Updates = {self.form.unknown: gr.HTML(visible=False), self.form.switch_model: gr.Button(visible=False)}
-        hide[self.form.head] = ""
+        hide |= {self.form.head: "", self.form.known_model: values["model"]}
         if not values["model"]:
             return hide
         facts = form.model()
@@ -220,7 +218,7 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     know: dict[str, Any] = {
         "fn": shown(acts.know_model),
         "inputs": [acts.suggested],
-        "outputs": [form.model, form.name, form.head, form.unknown, form.switch_model],
+        "outputs": [form.model, form.name, form.head, form.unknown, form.switch_model, form.known_model],
         **follow,
     }
     refill: dict[str, Any] = {
@@ -231,32 +229,37 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     }
     suggest: dict[str, Any] = {"fn": shown(acts.suggest), "outputs": [form.model, acts.suggested], **follow}
     # What the person changes fires .input; what follows is chained, so that each step is made once and in order.
-    roles = [form.recipe, *columns]
+    roles = [form.recipe, form.glue.note, *columns]
     guess: dict[str, Any] = {
         "fn": shown(acts.guess),
         "inputs": [form.data, form.glue.task],
-        "outputs": [*roles, form.glue.task, form.glue.note],
+        "outputs": [*roles, form.glue.task],
         **quiet,
     }
-    form.data.change(**guess).then(**look).then(**suggest).then(**know).then(**refill)
+    settle: dict[str, Any] = {"fn": _now, "outputs": [form.settled], **quiet}
+    form.data.change(**guess).then(**look).then(**suggest).then(**know).then(**refill).then(**settle)
     # Its data may be those that are chosen already: then nothing changes, and the guess is made all the same.
     taken = form.glue.task.input(shown(acts.take_task), [form.glue.task, form.data], [form.data], **quiet)
-    taken.then(**guess).then(**look).then(**suggest).then(**know).then(**refill)
+    taken.then(**guess).then(**look).then(**suggest).then(**know).then(**refill).then(**settle)
     # The model stays: the language of the data is what it was.
     turned = form.recipe.input(shown(acts.change_recipe), [form.data, form.recipe], roles, **quiet)
-    turned.then(**look).then(**know).then(**refill)
-    gr.on([widget.input for widget in columns], **look).then(**know)
-    gr.on([widget.change for widget in form.split.values()], **look)
-    form.model.input(**know).then(**refill)
-    form.switch_model.click(lambda ref: ref, [acts.suggested], [form.model], **quiet).then(**know).then(**refill)
-    gr.on([form.anatomy.from_nothing.input, form.anatomy.tokenizer.input], **know).then(**refill)
-    form.preset.input(shown(acts.fill_preset), outputs=[*arguments, acts.filled], **follow)
-    priced = [form.data, form.model, form.how.launcher, form.how.processes, *columns, *form.split.values(), *arguments]
-    priced += form.anatomy.inputs.values()
+    turned.then(**look).then(**know).then(**refill).then(**settle)
+    gr.on([widget.input for widget in columns], **look).then(**know).then(**settle)
+    gr.on([widget.input for widget in form.split.values()], **look).then(**settle)
+    form.model.input(**know).then(**refill).then(**settle)
+    switched = form.switch_model.click(lambda ref: ref, [acts.suggested], [form.model], **quiet)
+    switched.then(**know).then(**refill).then(**settle)
+    gr.on([form.anatomy.from_nothing.input, form.anatomy.tokenizer.input], **know).then(**refill).then(**settle)
+    form.preset.input(shown(acts.fill_preset), outputs=[*arguments, acts.filled], **follow).then(**settle)
+    priced = [form.how.launcher, form.how.processes, *arguments, *form.anatomy.inputs.values()]
     gr.on(
-        [widget.change for widget in priced],
+        [form.settled.change, *(widget.input for widget in priced)],
         shown(acts.retitle),
         [measured],
         outputs=[form.settings.fold, form.card, form.preset],
         **follow,
     )
+
+
+def _now() -> str:
+    return str(time.time())

@@ -45,6 +45,11 @@ class Form:
     first_answer: gr.Button
     anatomy: anatomy.Parts
     inside: inside.Parts
+    known_model: gr.State
+    """The model whose facts are on show."""
+    settled: gr.State
+    """Changes when everything that follows from a choice has been filled in. Who looks at the whole form listens to
+    this and to .input of the widgets: a .change of each would fire dozens of times in every filling-in."""
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -106,7 +111,7 @@ def build() -> Form:
     return Form(
         view, live_link, recipe, glue_parts, data, columns, proof, findings, model, head, unknown, switch_model, preset,
         name, split_fold, split, settings_parts, how, card, rows, forecast, start, first, anatomy_parts,
-        inside_parts,
+        inside_parts, gr.State(""), gr.State(""),
     )  # fmt: skip
 
 
@@ -119,13 +124,16 @@ def _data() -> tuple[gr.Dropdown, gr.Dropdown, glue.Parts, dict[str, gr.Dropdown
         )
         recipe = gr.Dropdown(
             [(i18n(f"recipes.{name}"), name) for name in recipes], value=first, label=i18n("finetune.recipe"),
-            info=i18n(f"recipes.{first}.help"), scale=5, min_width=200, interactive=True, filterable=False,
+            info=i18n("finetune.recipe.help"), scale=5, min_width=200, interactive=True, filterable=False,
             visible=len(recipes) > 1, elem_id="finetune-recipe",
         )  # fmt: skip
         task = glue.build()
-    glue_parts = glue.Parts(task, gr.HTML("", apply_default_css=False))
+    note = gr.HTML(i18n(f"recipes.{first}.help"), apply_default_css=False, elem_classes="muted small head-note")
+    glue_parts = glue.Parts(task, note)
     with gr.Row(elem_id="finetune-columns", elem_classes="data-row"):
-        roles = dict.fromkeys(role.name for one in recipes.values() for role in one.roles)
+        # Texts first, as the model reads them, then the answers.
+        roles = dict.fromkeys(name for one in recipes.values() for name in one.text_roles)
+        roles |= dict.fromkeys(role.name for one in recipes.values() for role in one.roles)
         columns = {
             role: gr.Dropdown(
                 [], label=i18n(f"recipes.role.{role}"), info=i18n("finetune.guessed"), scale=3, min_width=120,

@@ -10,7 +10,6 @@ import gradio as gr
 from backend.data.library import title_of
 from backend.recipes.glue import TASKS, GlueData, GlueTask, glue_data
 from backend.workspace import Workspace
-from ui import phrases
 from ui.text import i18n, say
 
 NONE = ""
@@ -19,7 +18,7 @@ NONE = ""
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The dropdown, and the line that says what it filled in."""
+    """The dropdown, and the line that says what is learnt: the recipe's help, or what the task filled in."""
 
     task: gr.Dropdown
     note: gr.HTML
@@ -51,7 +50,6 @@ def note(task: GlueTask, there: GlueData, locale: str) -> str:
     lines = [
         say(f"recipes.glue.{task.name}.help", locale),
         say(f"recipes.glue.{there.source}", locale, task=title, data=data),
-        say("recipe_form.glue.metric", locale, metric=phrases.phrase("metric", task.metric, locale)),
     ]
     join = "" if locale.startswith("zh") else " "
-    return f'<p class="muted small head-note">{html.escape(join.join(lines))}</p>'
+    return html.escape(join.join(lines))

@@ -129,7 +129,7 @@ def wire(form: Form, services: Services, state: PageState) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     chosen: list[Any] = [parts.loop, parts.launcher, parts.processes]
     gr.on(
-        [state.arrived.change, *(widget.change for widget in chosen)],
+        [state.arrived.change, *(widget.input for widget in chosen)],
         shown(acts.follow),
         chosen,
         [parts.fold, parts.processes, parts.command],

@@ -88,6 +88,6 @@ def wire(form: Form, services: Services) -> None:
     )
     decisive = [widget for name, widget in form.inputs.items() if name not in ("name", "preset", "launcher")]
     gr.on(
-        [widget.change for widget in decisive],  # type: ignore[attr-defined]
+        [form.settled.change, *(widget.input for widget in decisive)],  # type: ignore[attr-defined]
         shown(acts.compare), [parts.made_for], [parts.stale], trigger_mode="always_last", **quiet,
     )  # fmt: skip

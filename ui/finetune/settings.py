@@ -63,7 +63,7 @@ def build() -> Settings:
     return Settings(fold, arguments, remarks)
 
 
-def wire(settings: Settings, services: Services) -> None:
+def wire(settings: Settings, settled: gr.State, services: Services) -> None:
     """What follows from a setting: a word on what is seldom meant, and LoRA's own settings once it is on."""
     watched = ("precision", "lora_rank", "lora_dropout")
     inputs: dict[str, Any] = {name: settings.arguments[name] for name in watched}
@@ -74,7 +74,7 @@ def wire(settings: Settings, services: Services) -> None:
         return shows | {settings.remarks: cards.findings(found, locale_of(request))}
 
     gr.on(
-        [widget.change for widget in inputs.values()],
+        [settled.change, *(widget.input for widget in inputs.values())],
         shown(follow),
         inputs_kwargs=inputs,
         outputs=[settings.remarks, *(settings.arguments[name] for name in LORA)],
