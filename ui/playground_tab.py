@@ -56,10 +56,11 @@ def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
         kept = {"kept": {first: given}, "models": {first: model}}
         return *show_task(services, request, first, kept), typed.get("many-texts", "")
 
-    def say_model(model: str | None, task: str | None, request: gr.Request) -> gr.Dropdown:
+    def say_model(model: str | None, task: str | None, request: gr.Request) -> tuple[gr.Dropdown, int]:
         locale = locale_of(request)
         line = pickers.model_line(services, request, model, task)
-        return gr.Dropdown(info=line or say("playground.model.none", locale))
+        info = gr.Dropdown(info=line or say("playground.model.none", locale))
+        return info, pickers.inputs_of(services, request, model)
 
     def stop_answer(request: gr.Request) -> gr.Button:
         stops.stop(request)
@@ -72,7 +73,7 @@ def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
         return True, asking.inside_of(services, asked, request)
 
     state.arrived.change(shown(arrive), state.typed, [*shown_task, tab.many.texts], **_QUIET)
-    tab.model.change(shown(say_model), [tab.model, tab.rail], tab.model, **_QUIET)
+    tab.model.change(shown(say_model), [tab.model, tab.rail], [tab.model, tab.inputs_wanted], **_QUIET)
     tab.stop.click(shown(stop_answer), None, tab.stop, queue=False, **_QUIET)
     tab.new_chat.click(shown(clear_chat), None, [tab.chat, tab.new_chat, tab.foot], queue=False, **_QUIET)
     tab.inside_fold.expand(shown(open_inside), [tab.asked], [tab.inside_open, tab.inside], **_QUIET)
@@ -130,9 +131,8 @@ def _wire_form(
     def take_example(sample: list[str]) -> Any:
         return sample[0] if len(sample) == 1 else tuple(sample)
 
-    def open_second(model: str | None, text: str | None, request: gr.Request) -> gr.Accordion:
-        wanted = bool(text) or pickers.inputs_of(services, request, model) > 1
-        return gr.Accordion(open=True) if wanted else gr.skip()
+    def open_second(wanted: int, text: str | None) -> gr.Accordion:
+        return gr.Accordion(open=wanted > 1 or bool(text))
 
     run: dict[str, Any] = {
         "fn": shown(asking.asker(tab, services, stops, task, drawn)),
@@ -151,7 +151,9 @@ def _wire_form(
         box.submit(**run)
     drawn.examples.click(take_example, drawn.examples, inputs, queue=False, **_QUIET).success(**run)
     if drawn.second is not None:
-        tab.model.change(shown(open_second), [tab.model, drawn.inputs["text_pair"]], drawn.second, **_QUIET)
+        # By a State: a listener of the form on the model box itself would take the place of the one that is not its.
+        text = drawn.inputs["text_pair"]
+        tab.inputs_wanted.change(open_second, [tab.inputs_wanted, text], drawn.second, **_QUIET)
     tab.instead.click(shown(use_instead), tab.model, [tab.model, tab.instead], **_QUIET).success(**run)
     context: dict[str, Any] = {"form": tab.form, "model": tab.model, **widgets}
     tab.rail.input(shown(switch_task), inputs_kwargs={"rail": tab.rail, **context}, outputs=shown_task, **_QUIET)

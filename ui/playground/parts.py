@@ -53,6 +53,8 @@ class PlaygroundTab:
     asked: gr.State
     """(task, ref, values, params) of the last answer, for "behind the pipeline"."""
     inside_open: gr.State
+    inputs_wanted: gr.State
+    """How many texts the chosen model reads at a time."""
     stays: gr.State
     """Changes when a form that was held back for another one stays after all."""
 
@@ -110,6 +112,7 @@ def build() -> PlaygroundTab:
         wanted_model=wanted_model, go_train=go_train, rail=rail, model=model, place=place, run=run, stop=stop,
         waiting=waiting, answer=answer, chat=chat, foot=foot, instead=instead, new_chat=new_chat,
         inside_fold=inside_fold, inside=inside, code=code, many=many, form=form, asked=asked, inside_open=inside_open,
+        inputs_wanted=gr.State(1),
         stays=gr.State(0.0),
     )  # fmt: skip
 
