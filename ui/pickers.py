@@ -94,7 +94,8 @@ def facts_line(facts: ModelFacts, locale: str) -> str:
     if facts.languages and (key := f"pickers.language.{facts.languages[0]}") in catalogue("en"):
         parts.append(say(key, locale))
     if facts.labels:
-        parts.append(say("pickers.labels", locale, count=len(facts.labels)))
+        one = len(facts.labels) == 1
+        parts.append(say("pickers.score", locale) if one else say("pickers.labels", locale, count=len(facts.labels)))
     parts.append(say("pickers.here" if facts.path else "pickers.not_here", locale))
     return say("pickers.join", locale).join(parts)
 

@@ -96,7 +96,7 @@ def labels(report: Report, locale: str) -> str:
     total = f"{sum(int(row['rows']) for row in ordered):,}"
     average = [f"<b>{html.escape(say('finetune.table.average', locale))}</b>", *means, total]
     rows.append(average + ([""] if set_apart else []))
-    table = phrases.table(head, rows, numbers=range(1, len(head)), kind="tall" if many else "")
+    table = phrases.table(head, rows, numbers=range(1, len(head)), kind="label-table tall" if many else "label-table")
     note = f'<p class="muted small">{html.escape(say("report.thresholds", locale))}</p>' if set_apart else ""
     return caption(say("report.labels_weakest" if many else "finetune.labels", locale)) + table + note
 

@@ -143,8 +143,8 @@ class Showing:
             view.scores: report.scores(final, locale) if final else "",
             view.labels: report.labels(final, locale) if final else "",
             view.chart_side: gr.Column(visible=bool(final and (final.confusion or final.scatter or final.per_label))),
-            view.chart_title: report.chart_title(final, locale) if final else "",
-            view.confusions: report.confusions(final, locale) if final else "",
+            view.chart_title: _shown(report.chart_title(final, locale) if final else ""),
+            view.confusions: _shown(report.confusions(final, locale) if final else ""),
             view.wrong_title: gr.HTML(wrong.title(final, locale) if final else "", visible=final is not None),
             view.wrong: gr.HTML(wrong.table(final, locale) if final else "", visible=final is not None),
             view.checks: live.checks(points, names, locale),
@@ -222,6 +222,11 @@ def wire(
     view.new_run.click(lambda: "", None, [shown_run], **quiet)
     live_link.click(shown(acts.arrive), [last_opened], [shown_run], **quiet)
     wanted_run.change(lambda wanted: (wanted or {}).get("run_id", ""), [wanted_run], [shown_run], **quiet)
+
+
+def _shown(page: str) -> gr.HTML:
+    """Nothing takes no room."""
+    return gr.HTML(page, visible=bool(page))
 
 
 def _metrics(run: RunSummary) -> tuple[str, tuple[str, ...]]:

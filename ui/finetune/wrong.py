@@ -32,7 +32,8 @@ def table(report: Report, locale: str) -> str:
     pairs = any("text_pair" in row for row in shown)
     measured = bool(report.scatter) or any(row.get("confidence") is not None for row in shown)
     names = ["text", *(["text_pair"] if pairs else []), "true", "answer"]
-    head = [say(f"{'report' if name == 'text_pair' else 'finetune'}.table.{name}", locale) for name in names]
+    own = ("text_pair", "true") if report.scatter else ("text_pair",)
+    head = [say(f"{'report' if name in own else 'finetune'}.table.{name}", locale) for name in names]
     if measured:
         head.append(say("report.table.error" if report.scatter else "finetune.table.confidence", locale))
     rows = []
