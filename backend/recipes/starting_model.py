@@ -44,9 +44,12 @@ def sequence_model(
         config.update(dict(new_model))
         model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
     else:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            path, config=config, dtype=torch.float32, ignore_mismatched_sizes=True, local_files_only=True
-        )
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            path, config=config, dtype=torch.float32, ignore_mismatched_sizes=True, local_files_only=True,
+            output_loading_info=True,
+        )  # fmt: skip
+        # What a person is told of: the saved weights have nothing for these, or nothing of their size.
+        model.new_weights = sorted({*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])})
     freeze(model, arguments)
     return with_lora(model, arguments) if arguments.lora_rank else model
 

@@ -134,6 +134,7 @@ def _finish(folder: RunFolder, model: Any, watch: Watch, began: float) -> None:
         "ended_early": watch.ended_early,
         "train_rows": len(watch.prepared.splits["train"]),
         "trained_parameters": parameter_counts(model)[0],
+        "new_weights": ", ".join(getattr(model, "new_weights", ())) or False,
         "from_nothing": bool(watch.spec.new_model),
     }
     if watch.stopped and watch.best_step != steps and watch.last_scores is not None:

@@ -37,3 +37,17 @@ def test_the_head_is_compared_with_the_answers_wanted(found: ModelFacts, wanted:
 def test_nothing_is_said_of_a_model_of_which_nothing_is_known() -> None:
     unknown = ModelFacts(ref="hub:o/n", title="n", source="hub", path=None)
     assert head_state(unknown, ("no", "yes")) is None
+
+
+def test_a_loaded_model_knows_which_of_its_weights_are_new(tiny_encoder: Path, tiny_classifier: Path) -> None:
+    from backend.recipes.base import TrainArguments
+    from backend.recipes.starting_model import sequence_model
+
+    def new_weights(path: Path, *labels: str) -> list[str]:
+        loaded = sequence_model(str(path), labels, "single_label_classification", TrainArguments())
+        return list(loaded.new_weights)
+
+    head = ["classifier.bias", "classifier.weight"]
+    assert new_weights(tiny_encoder, "a", "b") == head
+    assert new_weights(tiny_classifier, "a", "b", "c") == head
+    assert new_weights(tiny_classifier, "a", "b") == []
