@@ -123,7 +123,7 @@ def confusions(report: Report, locale: str) -> str:
     rows = [[html.escape(true), html.escape(answer), f"{count:,}"] for count, true, answer in pairs[:CONFUSIONS_SHOWN]]
     if not rows:
         return ""
-    table = phrases.table([*head, phrases.phrase("metric", "rows", locale)], rows, numbers=(2,))
+    table = phrases.table([*head, _capital(phrases.phrase("metric", "rows", locale))], rows, numbers=(2,))
     return caption(say("report.confusions", locale)) + table
 
 

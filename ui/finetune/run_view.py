@@ -67,9 +67,9 @@ def build() -> RunView:
         with gr.Row(visible=False, elem_classes="two") as result:
             with gr.Column(min_width=320):
                 _caption("finetune.scores")
-                scores = _html()
+                scores, confusions = _html(), _html()
             with gr.Column(min_width=320) as chart_side:
-                confusions, chart_title = _html(), _html()
+                chart_title = _html()
                 confusion = gr.Plot(show_label=False, container=False, elem_classes="confusion")
                 labels = _html()
         wrong_title, wrong = _html(), _html()
