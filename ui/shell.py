@@ -63,7 +63,19 @@ def build_page(settings: Settings) -> gr.Blocks:
         )
         playground.go_train.click(_show_finetune, None, tabs, show_progress="hidden", api_visibility="private")
         api.publish(services)
+        _spare_the_browser(page)
     return page
+
+
+def _spare_the_browser(page: gr.Blocks) -> None:
+    """Give events that show no progress no target for it.
+
+    At each stage of each event, Gradio's browser side looks up every component that was ever such a target in the tree
+    of the page and writes its state: with all outputs as targets that took a third of a core while a run was watched.
+    """
+    for event in page.fns.values():
+        if event.show_progress == "hidden":
+            event.show_progress_on = []
 
 
 def launch(page: gr.Blocks, settings: Settings) -> None:

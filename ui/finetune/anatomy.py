@@ -131,7 +131,7 @@ def wire(form: Form, services: Services) -> None:
         shown(acts.open), outputs=[parts.view, parts.tokenizer, *shape], **follow
     )
     look: dict[str, Any] = {"fn": shown(acts.look), "inputs": [opened], "outputs": [parts.view, parts.sizes], **follow}
-    form.known_model.change(shown(acts.begin), [opened], [parts.view, *shape], **follow).then(**look)
+    form.known_model.change(shown(acts.begin), [opened], [parts.view, *shape], **follow)
     decisive = [widget for name, widget in form.arguments.items() if name.startswith(SHOWN_ARGUMENTS)]
     chosen = [parts.from_nothing, parts.tokenizer, *shape, form.recipe, *form.columns.values(), *decisive]
     gr.on([form.settled.change, *(widget.input for widget in chosen)], **look)

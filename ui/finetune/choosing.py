@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,6 +191,37 @@ class Choosing:
         choices = gr.Radio(choices=cards.preset_choices({}, locale))
         return title | {self.form.card: cards.unmeasured(locale), self.form.preset: choices}
 
+    def making(self, steps: Sequence[str]) -> Callable[..., Updates]:
+        """One handler of several, by name: each takes the form as those before it leave it."""
+
+        def made(
+            filled: dict[str, Any] | None, suggested: str, measured: str, request: gr.Request, **values: Any
+        ) -> Updates:
+            names = {widget: name for name, widget in self.form.inputs.items()}
+            updates: Updates = {}
+            for step in steps:
+                ref = updates.get(self.suggested, suggested)
+                given: dict[str, tuple[Any, ...]] = {
+                    "guess": (values["data"], values["glue"]),
+                    "change_recipe": (values["data"], values["recipe"]),
+                    "know_model": (ref,),
+                    "refill_preset": (filled,),
+                    "retitle": (measured,),
+                }
+                rest = {} if step in ("guess", "change_recipe", "settle") else values
+                for widget, update in getattr(self, step)(*given.get(step, ()), request, **rest).items():
+                    new, has_value, value = _joined(updates.get(widget), update)
+                    updates[widget] = new
+                    if has_value and widget in names:
+                        values[names[widget]] = value
+            return updates
+
+        return made
+
+    def settle(self, request: gr.Request) -> Updates:
+        """Everything is filled in."""
+        return {self.form.settled: str(time.time())}
+
     def _offer(self, choices: list[tuple[str, str]], value: str | None) -> Any:
         """The choices, with what is chosen or typed kept, else the first."""
         return gr.Dropdown(choices=choices, value=value or (choices[0][1] if choices else None))
@@ -210,56 +241,48 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     )
     form.data.focus(shown(acts.refresh_data), None, [form.data], queue=False, **quiet)
     form.model.focus(shown(acts.refresh_models), None, [form.model], queue=False, **quiet)
-    look: dict[str, Any] = {
-        "fn": shown(acts.look),
-        "outputs": [form.proof, form.findings, form.rows, form.split_fold],
-        **follow,
-    }
-    know: dict[str, Any] = {
-        "fn": shown(acts.know_model),
-        "inputs": [acts.suggested],
-        "outputs": [form.model, form.name, form.head, form.unknown, form.switch_model, form.known_model],
-        **follow,
-    }
-    refill: dict[str, Any] = {
-        "fn": shown(acts.refill_preset),
-        "inputs": [acts.filled],
-        "outputs": [*arguments, acts.filled],
-        **follow,
-    }
-    suggest: dict[str, Any] = {"fn": shown(acts.suggest), "outputs": [form.model, acts.suggested], **follow}
-    # What the person changes fires .input; what follows is chained, so that each step is made once and in order.
-    roles = [form.recipe, form.glue.note, *columns]
-    guess: dict[str, Any] = {
-        "fn": shown(acts.guess),
-        "inputs": [form.data, form.glue.task],
-        "outputs": [*roles, form.glue.task],
-        **quiet,
-    }
-    settle: dict[str, Any] = {"fn": _now, "outputs": [form.settled], **quiet}
-    form.data.change(**guess).then(**look).then(**suggest).then(**know).then(**refill).then(**settle)
+    # Each event costs the browser a round over the whole page: what follows from a choice is made in two, first what
+    # shows the data, then what needs a tokenizer, which may take seconds the first time.
+    roles = [form.recipe, *columns]
+    data_parts = [form.proof, form.findings, form.rows, form.split_fold]
+    model_parts = [form.name, form.head, form.unknown, form.switch_model, form.known_model]
+    title_parts = [form.settings.fold, form.card, form.preset]
+    remembered = [acts.filled, acts.suggested, measured]
+
+    def made_of(steps: tuple[str, ...], outputs: list[Any]) -> dict[str, Any]:
+        return {"fn": shown(acts.making(steps)), "inputs": remembered, "outputs": outputs, **follow}
+
+    guess = made_of(("guess", "look"), [*roles, form.glue.task, form.glue.note, *data_parts])
+    turn = made_of(("change_recipe", "look"), [*roles, form.glue.note, *data_parts])
+    look = made_of(("look",), data_parts)
+    filled_in = [form.model, acts.suggested, *model_parts, *arguments, acts.filled, *title_parts, form.settled]
+    suggest = made_of(("suggest", "know_model", "refill_preset", "retitle", "settle"), filled_in)
+    know = made_of(("know_model", "refill_preset", "retitle", "settle"), filled_in)
+    preset = made_of(("fill_preset", "retitle", "settle"), [*arguments, acts.filled, *title_parts, form.settled])
+    settle = made_of(("retitle", "settle"), [*title_parts, form.settled])
+    form.data.change(**guess).then(**suggest)
     # Its data may be those that are chosen already: then nothing changes, and the guess is made all the same.
     taken = form.glue.task.input(shown(acts.take_task), [form.glue.task, form.data], [form.data], **quiet)
-    taken.then(**guess).then(**look).then(**suggest).then(**know).then(**refill).then(**settle)
+    taken.then(**guess).then(**suggest)
     # The model stays: the language of the data is what it was.
-    turned = form.recipe.input(shown(acts.change_recipe), [form.data, form.recipe], roles, **quiet)
-    turned.then(**look).then(**know).then(**refill).then(**settle)
-    gr.on([widget.input for widget in columns], **look).then(**know).then(**settle)
+    form.recipe.input(**turn).then(**know)
+    gr.on([widget.input for widget in columns], **look).then(**know)
     gr.on([widget.input for widget in form.split.values()], **look).then(**settle)
-    form.model.input(**know).then(**refill).then(**settle)
-    switched = form.switch_model.click(lambda ref: ref, [acts.suggested], [form.model], **quiet)
-    switched.then(**know).then(**refill).then(**settle)
-    gr.on([form.anatomy.from_nothing.input, form.anatomy.tokenizer.input], **know).then(**refill).then(**settle)
-    form.preset.input(shown(acts.fill_preset), outputs=[*arguments, acts.filled], **follow).then(**settle)
+    form.model.input(**know)
+    form.switch_model.click(lambda ref: ref, [acts.suggested], [form.model], **quiet).then(**know)
+    gr.on([form.anatomy.from_nothing.input, form.anatomy.tokenizer.input], **know)
+    form.preset.input(**preset)
     priced = [form.how.launcher, form.how.processes, *arguments, *form.anatomy.inputs.values()]
-    gr.on(
-        [form.settled.change, *(widget.input for widget in priced)],
-        shown(acts.retitle),
-        [measured],
-        outputs=[form.settings.fold, form.card, form.preset],
-        **follow,
-    )
+    gr.on([widget.input for widget in priced], **made_of(("retitle",), title_parts))
 
 
-def _now() -> str:
-    return str(time.time())
+def _joined(old: Any, new: Any) -> tuple[Any, bool, Any]:
+    """(an update and a later one of the same widget as one, whether the later one sets the value, that value)."""
+    if isinstance(new, gr.blocks.Block):
+        given = new.constructor_args
+        if isinstance(old, gr.blocks.Block):
+            new = type(new)(**old.constructor_args | given)
+        return new, "value" in given, given.get("value")
+    if isinstance(new, dict) and new.get("__type__") == "update":
+        return (new if old is None else old), False, None
+    return new, True, new
