@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -122,3 +123,12 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
 def open_tab(page: Page, name: str) -> None:
     """Click one of the five tabs, named as in ui/shell.py."""
     page.locator("#tabs > .tab-wrapper [role=tab]").nth(TABS.index(name)).click()
+
+
+def choose_data(page: Page, title: str) -> None:
+    """On the Fine-tune tab, once it has chosen for itself, choose the data set whose title begins so."""
+    open_tab(page, "finetune")
+    box = page.locator("#finetune-data input")
+    expect(box).not_to_have_value("")
+    box.click()
+    page.get_by_role("option", name=re.compile(f"^{title}")).first.click()

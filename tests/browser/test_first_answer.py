@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import App, OpenPage, open_tab
+from tests.browser.conftest import App, OpenPage, choose_data, open_tab
 
 MINUTE = 60_000
 
@@ -15,7 +15,7 @@ def test_the_sample_gets_a_first_answer_that_can_be_tried_and_the_form_is_still_
     app: App, open_page: OpenPage
 ) -> None:
     page = open_page(app.url)
-    open_tab(page, "finetune")
+    choose_data(page, "Product reviews")
     expect(page.get_by_label("Label column")).to_have_value("label", timeout=MINUTE)
     expect(page.locator("#finetune-model input").first).to_have_value(re.compile("MiniLM"), timeout=MINUTE)
     page.locator("#first-answer").click()

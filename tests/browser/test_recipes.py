@@ -6,21 +6,22 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import App, OpenPage, open_tab
+from tests.browser.conftest import App, OpenPage, choose_data
 from tests.browser.test_whole_path import MINUTE, train
 
 
 def test_scored_pairs_become_a_model_that_scores_two_sentences(app: App, open_page: OpenPage) -> None:
     page = open_page(app.url)
-    open_tab(page, "datasets")
-    open_tab(page, "finetune")
-    expect(page.get_by_label("Text column", exact=True)).to_have_value("text")
-    page.locator("#finetune-data input").click()
-    page.get_by_role("option", name=re.compile("Sentence pairs with a score")).click()
+    choose_data(page, "Sentence pairs with a score")
     expect(page.locator("#finetune-recipe input")).to_have_value("A score per pair of texts")
     expect(page.get_by_label("Second text column")).to_have_value("sentence2")
     expect(page.get_by_label("Score column")).to_have_value("score")
     expect(page.locator(".head-note").last).to_contain_text("gets a new last layer")
+    # A few rows will do: what is held here is the way, not the score.
+    page.get_by_role("button", name=re.compile("^Rows:")).click()
+    page.get_by_label("Only some of the training rows").fill("[:48]")
+    page.get_by_label("Only some of the training rows").press("Tab")
+    expect(page.locator(".split-line").first).to_contain_text("48 rows to learn from")
     train(page, "Quick look", "Done")
     expect(page.locator(".lead-text:visible")).to_contain_text("Pearson correlation")
     expect(page.locator(".wrong-table th").nth(1)).to_have_text("Second text")

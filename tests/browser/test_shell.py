@@ -101,3 +101,18 @@ def test_nothing_is_wider_than_a_phone_on_any_tab(app: App, open_page: OpenPage)
             expect(page.get_by_role("tabpanel").locator("button:visible").first).to_be_visible()
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= 390, f"{tab} in {language} is {width} px wide"
+
+
+def test_an_open_page_comes_to_rest(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    open_tab(page, "finetune")
+    # What follows from the first choices takes a while; then a page that nobody touches asks for nothing.
+    for _ in range(30):
+        asked.clear()
+        page.wait_for_timeout(2000)
+        if not asked:
+            break
+    page.wait_for_timeout(3000)
+    assert not asked
