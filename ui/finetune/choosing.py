@@ -267,7 +267,10 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     # The model stays: the language of the data is what it was.
     form.recipe.input(**turn).then(**know)
     gr.on([widget.input for widget in columns], **look).then(**know)
-    gr.on([widget.input for widget in form.split.values()], **look).then(**settle)
+    # What is pasted into a Textbox fires no .input; and nobody but the person changes it.
+    parts = form.split.values()
+    divided = [part.change if isinstance(part, gr.Textbox) else part.input for part in parts]
+    gr.on(divided, **look).then(**settle)
     form.model.input(**know)
     form.switch_model.click(lambda ref: ref, [acts.suggested], [form.model], **quiet).then(**know)
     gr.on([form.anatomy.from_nothing.input, form.anatomy.tokenizer.input], **know)
