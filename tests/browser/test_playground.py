@@ -11,6 +11,8 @@ TOKENS_A_SECOND = re.compile(r"\d tokens a second")
 
 def choose_writing(page: Page, name: str) -> None:
     """The task, and wait for its form."""
+    # The page has filled itself in once a model is chosen.
+    expect(page.locator("#playground-model input").first).not_to_have_value("")
     page.locator("#playground-task").get_by_text(name).click()
     expect(page.locator("#playground-messages textarea")).to_be_visible()
 
