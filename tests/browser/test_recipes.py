@@ -22,11 +22,6 @@ def test_scored_pairs_become_a_model_that_scores_two_sentences(app: App, open_pa
     page.get_by_label("Only some of the training rows").fill("[:60]")
     page.get_by_label("Only some of the training rows").press("Tab")
     expect(page.locator(".split-line").first).to_contain_text("48 rows to learn from, 6 to check")
-    # A few rows will do: what is held here is the way, not the score.
-    page.get_by_role("button", name=re.compile("^Rows:")).click()
-    page.get_by_label("Only some of the training rows").fill("[:60]")
-    page.get_by_label("Only some of the training rows").press("Tab")
-    expect(page.locator(".split-line").first).to_contain_text("48 rows to learn from, 6 to check")
     train(page, "Quick look", "Done")
     expect(page.locator(".lead-text:visible")).to_contain_text("Pearson correlation")
     expect(page.locator(".wrong-table th").nth(1)).to_have_text("Second text")
