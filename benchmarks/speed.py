@@ -1,7 +1,7 @@
 """Training speed against the way of `run_glue.py` (padded to 128 tokens, fp32 Trainer), and what bounds it.
 
 The rows are real sentences (SST-2) where they are here, else the sample reviews. Speed is rows trained per second,
-scoring left out on both sides; the two sides take turns. The accuracy that goes with it: `benchmarks.speed_accuracy`.
+scoring left out on both sides; the two sides take turns.
 """
 
 from __future__ import annotations
