@@ -36,7 +36,8 @@ class Showing:
     services: Services
     shown_run: gr.State
     drawn: gr.State
-    """What the page shows already: of the run, of its losses, of its checks; only news is drawn, plots are costly."""
+    """What the page shows already: of the run, of its losses, of its checks, of what stands still while it goes; only
+    news is drawn, plots and long tables are costly."""
     try_ref: gr.State
 
     def arrive(self, last_opened: str, request: gr.Request) -> str:
@@ -60,12 +61,19 @@ class Showing:
         status = run.status.to_json() | {"heartbeat": 0}
         checks = len(live.line(points, live.EVAL + "loss")[0])
         whose = f"{locale} {run_id} {bool(final)}"
-        news = [f"{whose} {run.position} {status}", f"{whose} {len(points)}", f"{whose} {checks}"]
-        seen = drawn or ["", "", ""]
+        news = [
+            f"{whose} {run.position} {status}",
+            f"{whose} {len(points)}",
+            f"{whose} {checks}",
+            f"{whose} {run.spec}",
+        ]
+        seen = drawn or ["", "", "", ""]
         if seen == news:
             return {self.drawn: gr.skip()}
         updates = self._words(run, points, final, workspace, locale) | {self.drawn: news}
         updates |= first_answer.words(self.view, run, final, locale)
+        if seen[3] != news[3]:
+            updates |= self._still(run, final, workspace, locale)
         if seen[1] != news[1]:
             updates |= self._losses(run, points, locale)
         if seen[2] != news[2]:
@@ -140,6 +148,16 @@ class Showing:
             view.progress: gr.HTML(live.progress(spec, status, locale), visible=lives and status.total_steps > 0),
             view.sentence: sentence,
             view.result: gr.Row(visible=final is not None),
+            view.checks: live.checks(points, names, locale),
+            view.log: live.log(folder.log_tail(LOG_LINES), locale),
+            self.try_ref: f"run:{run.run_id}",
+        }
+
+    def _still(self, run: RunSummary, final: Report | None, workspace: Workspace, locale: str) -> Updates:
+        """What stays as it is until the report comes."""
+        view, folder = self.view, workspace.folder("runs", run.run_id)
+        assert run.spec
+        return {
             view.scores: report.scores(final, locale) if final else "",
             view.labels: report.labels(final, locale) if final else "",
             view.chart_side: gr.Column(visible=bool(final and (final.confusion or final.scatter or final.per_label))),
@@ -147,11 +165,8 @@ class Showing:
             view.confusions: _shown(report.confusions(final, locale) if final else ""),
             view.wrong_title: gr.HTML(wrong.title(final, locale) if final else "", visible=final is not None),
             view.wrong: gr.HTML(wrong.table(final, locale) if final else "", visible=final is not None),
-            view.checks: live.checks(points, names, locale),
-            view.settings: report.settings(spec, final, locale),
-            view.command: how_it_runs.shown_command(spec, folder.path, self.services, locale),
-            view.log: live.log(folder.log_tail(LOG_LINES), locale),
-            self.try_ref: f"run:{run.run_id}",
+            view.settings: report.settings(run.spec, final, locale),
+            view.command: how_it_runs.shown_command(run.spec, folder, self.services, locale),
         }
 
     def _ahead(self, run: RunSummary, workspace: Workspace) -> int:
