@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,7 @@ import pytest
 
 from backend.data.split import SplitPlan
 from backend.errors import UserError
-from backend.models import ModelShelf
 from backend.recipes.base import Finding, TrainArguments
-from backend.settings import Settings
-from backend.training.queue import RunQueue
 from backend.training.spec import Forecast, Phase, RunState, RunStatus
 from backend.workspace import Workspace
 from tests.ui.run_folders import LABELS, report, write_run
@@ -26,15 +22,6 @@ from ui.visitor import Services
 
 NOTHING: Any = None
 """No request: the English page of the shared workspace."""
-
-
-@pytest.fixture
-def services(settings: Settings) -> Iterator[Services]:
-    """Real services on this test's workspace."""
-    shelf = ModelShelf(settings)
-    queue = RunQueue(settings, shelf)
-    yield Services(settings, shelf, queue)
-    queue.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +10,6 @@ import gradio as gr
 import pytest
 
 from backend.metrics.record import Recorder
-from backend.models import ModelShelf
-from backend.settings import Settings
-from backend.training.queue import RunQueue
 from backend.training.run_folder import RunFolder
 from backend.training.spec import MetricPoint, Phase, RunState, RunStatus
 from backend.workspace import Workspace
@@ -23,15 +19,6 @@ from ui.visitor import Services
 
 NOTHING: Any = None
 """No request: the English page of the shared workspace."""
-
-
-@pytest.fixture
-def services(settings: Settings) -> Iterator[Services]:
-    """Real services on this test's workspace."""
-    shelf = ModelShelf(settings)
-    queue = RunQueue(settings, shelf)
-    yield Services(settings, shelf, queue)
-    queue.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,9 @@ import gradio as gr
 import pytest
 
 from backend.errors import UserError
-from backend.models import ModelShelf
 from backend.models.anatomy import Anatomy, Block
-from backend.settings import Settings
 from backend.training.from_nothing import LEARNING_RATE
 from backend.training.inside import Batch, BatchRow, BlockStep, Example, Inside, Padding, Step
-from backend.training.queue import RunQueue
 from ui.finetune import anatomy, anatomy_view, form, inside_view
 from ui.finetune.filled import Filled
 from ui.visitor import Services
@@ -49,15 +45,6 @@ INSIDE = Inside(
     ),
     step=STEP, steps=24,
 )  # fmt: skip
-
-
-@pytest.fixture
-def services(settings: Settings) -> Iterator[Services]:
-    """Real services on this test's workspace."""
-    shelf = ModelShelf(settings)
-    queue = RunQueue(settings, shelf)
-    yield Services(settings, shelf, queue)
-    queue.close()
 
 
 @pytest.fixture
