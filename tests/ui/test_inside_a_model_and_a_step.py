@@ -143,6 +143,11 @@ def test_a_step_says_what_was_clipped_what_is_frozen_and_what_moved() -> None:
     page = inside_view.inside(INSIDE, "en")
     assert "loss 0.694 → 0.681" in page and "to 1 together" in page
     assert "frozen" in page and "0.00005" in page and "0.25%" in page
+    assert "the loss rose" not in page
+
+
+def test_a_step_after_which_the_loss_is_larger_says_so() -> None:
+    assert "the loss rose" in inside_view.inside(replace(INSIDE, step=replace(STEP, after=0.8)), "en")
 
 
 @pytest.mark.parametrize(

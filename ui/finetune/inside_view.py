@@ -180,7 +180,7 @@ def _step(found: Inside, locale: str) -> str:
         f"<li>{words} <span>{_say('step.seconds', locale, seconds=f'{seconds:.2f}')}</span></li>"
         for words, seconds in steps
     )
-    notes = []
+    notes = [_say("step.rose", locale)] if step.after > step.before else []
     if step.first_rate < step.learning_rate:
         notes.append(_say("step.warm_up", locale, first=number(step.first_rate)))
     if found.accumulated > 1:
