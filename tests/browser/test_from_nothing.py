@@ -21,7 +21,7 @@ def test_a_smaller_model_is_drawn_up_looked_into_and_trained_from_nothing(app: A
 
     page.get_by_role("button", name="Look inside the model").click()
     anatomy = page.locator("#anatomy")
-    expect(anatomy).to_contain_text(re.compile(r"A BertForSequenceClassification of 22,\d+,\d+ numbers"), timeout=MINUTE)
+    expect(anatomy).to_contain_text(re.compile(r"BertForSequenceClassification of 22,\d+,\d+ numbers"), timeout=MINUTE)
     anatomy.get_by_label("Train a new model from nothing with this shape").check()
     layers = anatomy.get_by_label("Layers", exact=True)
     layers.fill("2")
