@@ -203,6 +203,9 @@ class Recipe(ABC):
         new_model: not empty: random weights, in the shape of the configuration at path with these changes.
         """
 
+    def begin(self, model: Any, targets: np.ndarray) -> None:  # noqa: B027 (for most recipes nothing)
+        """Fit what is new of a loaded model to the training rows' targets before its first step."""
+
     @abstractmethod
     def encode(self, tokenizer: Any, rows: Any, columns: Mapping[str, str], max_length: int | None) -> Any:
         """The tokens of rows (column name to list of values): a BatchEncoding of lists, cut at max_length."""

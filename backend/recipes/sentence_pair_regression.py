@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SCATTER_POINTS = 2000
 # An answer is counted among the mistakes when it is off by more than this part of the range of the scores.
 OFF_SHARE = 0.1
-# Scores much wider than the 0 to 5 of the usual sets take long to reach from a head that starts at 0.
+# Scores much wider than the 0 to 5 of the usual sets take long to reach from a head that starts at their mean.
 WIDE = 20.0
 
 
@@ -123,6 +123,13 @@ class SentencePairRegression(SequenceRecipe):
 
     def targets(self, version: DataVersion, columns: Mapping[str, str], labels: Sequence[str]) -> np.ndarray:
         return self._scores(version, columns)
+
+    def begin(self, model: Any, targets: np.ndarray) -> None:
+        """Let a new head begin at the mean score: from 0, all layers would first be bent until they give it."""
+        for name, parameter in model.named_parameters():
+            # The one output's bias: 0 where it is new, hardly ever where it was trained.
+            if name.endswith("bias") and parameter.shape == (1,) and not parameter.any():
+                parameter.data.fill_(float(targets.mean()))
 
     def answers(self, values: Sequence[Any], labels: Sequence[str]) -> list[float]:
         return [number(value) for value in values]

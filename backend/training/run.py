@@ -101,6 +101,7 @@ def build_model(spec: RunSpec, prepared: Prepared) -> Any:
         # The new head's first weights come from the seed, too.
         set_seed(spec.arguments.seed)
         model = recipe.load_model(spec.model_path, prepared.labels, spec.arguments, spec.new_model)
+    recipe.begin(model, prepared.splits["train"].targets)
     pad_alike(model, prepared.tokenizer)
     if spec.new_model:
         fit_words(prepared.tokenizer, model)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from backend.data.version import DataVersion
@@ -114,9 +115,23 @@ def test_scores_are_learnt_and_reported_with_their_scatter(scores: Trained) -> N
     assert report.labels == [] and report.confusion == [] and 1.5 < float(report.baseline_label) < 2
 
 
+def test_a_new_head_for_scores_begins_at_their_mean_and_a_trained_one_stays(
+    scores: Trained, tiny_encoder: Path
+) -> None:
+    recipe, targets = all_recipes()["sentence-pair-regression"], np.array([0.5, 3.0, 4.0], np.float32)
+    new, trained = (recipe.load_model(str(path), (), ARGUMENTS) for path in (tiny_encoder, scores.folder.model))
+    before = trained.classifier.bias.item()
+    for model in (new, trained):
+        recipe.begin(model, targets)
+    assert new.classifier.bias.item() == 2.5
+    assert trained.classifier.bias.item() == before
+
+
 def test_a_model_of_scores_answers_with_the_number_itself(scores: Trained) -> None:
     pipe = scores.pipe()
-    high, low = (pipe({"text": "the film", "text_pair": said}) for said in ("good great fine love", "bad awful hate"))
+    high, low = (
+        pipe({"text": "the film", "text_pair": said}) for said in ("great good fine love", "awful bad poor hate")
+    )
     high, low = (answer if isinstance(answer, dict) else answer[0] for answer in (high, low))
     assert high["label"] == "score" and high["score"] > 2 > low["score"]
 
