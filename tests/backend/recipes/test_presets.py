@@ -40,3 +40,10 @@ def test_two_texts_get_more_room_than_one_but_never_more_than_the_model_reads() 
     one, two = (classification("balanced", model(), 5000, "cpu", texts).max_length for texts in (1, 2))
     assert one < two
     assert classification("balanced", model(max_length=100), 5000, "cpu", 2).max_length == 100
+
+
+def test_pairs_are_seen_more_often_than_as_many_single_texts_and_without_dropout() -> None:
+    one, two = (classification("balanced", model(), 3000, "cpu", texts) for texts in (1, 2))
+    assert (one.num_train_epochs, two.num_train_epochs) == (3, 5)
+    assert (one.dropout, two.dropout) == (None, 0.0)
+    assert classification("thorough", model(), 3000, "cpu", 2).dropout is None
