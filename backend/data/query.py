@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,21 @@ def rows(
         total, ids = version.rows, list(range(min(offset, version.rows), min(offset + limit, version.rows)))
     found = _values(table.select([position + 1 for position in shown]), ids)
     return RowPage(tuple(version.columns[position].name for position in shown), tuple(found), tuple(ids), int(total))
+
+
+def at(version: DataVersion, row_ids: Sequence[int]) -> RowPage:
+    """These rows, in the order given."""
+    names = tuple(column.name for column in version.columns)
+    found = _values(mapped(version).select(list(range(1, len(names) + 1))), list(row_ids))
+    return RowPage(names, tuple(found), tuple(row_ids), len(row_ids))
+
+
+def cells(version: DataVersion, column: str, first: int = 0) -> Iterator[str]:
+    """The column's values as texts from row `first` on, an empty cell as "". Raises UserError data.no_column."""
+    (position,) = _positions(version, [column])
+    for batch in mapped(version).select([position + 1]).slice(first).to_batches(max_chunksize=512):
+        for value in batch.column(0).to_pylist():
+            yield "" if value is None else str(value)
 
 
 def mapped(version: DataVersion) -> pa.Table:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from backend.data.repeats import LEAVABLE, Likeness, without
 from backend.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,8 +42,15 @@ class SplitPlan:
     seed: int = 42
     train_rows: str = ""
     """Which of the training rows: a slice expression such as `[:2000]`, `[:10%]` or `[:2000]+[-2000:]`; empty: all."""
+    leave_out: tuple[str, ...] = ()
+    """What is left out of the training rows, of repeats.LEAVABLE and in its order."""
 
     def __post_init__(self) -> None:
+        unknown = sorted(set(self.leave_out) - set(LEAVABLE))
+        if unknown:
+            raise UserError("checks.unknown_part", name=unknown[0], known=", ".join(LEAVABLE))
+        # JSON and a form know lists only, and the order in which a person chose says nothing.
+        object.__setattr__(self, "leave_out", tuple(name for name in LEAVABLE if name in self.leave_out))
         if not (0 <= self.validation_share < 1 and 0 <= self.test_share < 1):
             raise UserError("data.bad_shares", validation=self.validation_share, test=self.test_share)
         if not 0 < self.validation_share + self.test_share < 0.95:
@@ -50,14 +58,18 @@ class SplitPlan:
 
 
 def split_rows(
-    version: DataVersion, plan: SplitPlan, label_column: str = "", usable: Any = None
+    version: DataVersion,
+    plan: SplitPlan,
+    label_column: str = "",
+    usable: Any = None,
+    likeness: Callable[[], Likeness] | None = None,
 ) -> dict[str, np.ndarray]:
     """row_ids of train, validation and test: int64 arrays, disjoint, each sorted.
 
     A pure function of its arguments. usable: bool array (rows,), the rows that may be used (label and text present);
-    None: all.
+    None: all. likeness: asked where the plan leaves rows out (`Recipe.split` gives it), and needed then.
     A given split without validation or without test takes it from train, by the plan's shares.
-    Raises UserError if a split that the plan asks for would be empty.
+    Raises UserError if a split that the plan asks for would be empty, ValueError without a likeness that is needed.
     """
     import numpy as np
 
@@ -81,12 +93,22 @@ def split_rows(
         result[name] = np.sort(rows.astype(np.int64))
         if not len(result[name]) and (name == "train" or wanted[name] > 0):
             raise UserError("data.empty_split", split=name, rows=int(allowed.sum()))
-    return result
+    if not plan.leave_out:
+        return result
+    if likeness is None:
+        raise ValueError("a plan that leaves rows out is split by its recipe: Recipe.split")
+    return without(result, plan.leave_out, likeness())
 
 
-def split_counts(version: DataVersion, plan: SplitPlan, label_column: str = "", usable: Any = None) -> dict[str, int]:
+def split_counts(
+    version: DataVersion,
+    plan: SplitPlan,
+    label_column: str = "",
+    usable: Any = None,
+    likeness: Callable[[], Likeness] | None = None,
+) -> dict[str, int]:
     """How many rows each split gets."""
-    return {name: len(rows) for name, rows in split_rows(version, plan, label_column, usable).items()}
+    return {name: len(rows) for name, rows in split_rows(version, plan, label_column, usable, likeness).items()}
 
 
 def parse_slice(expression: str, n: int) -> np.ndarray:

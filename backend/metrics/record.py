@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 from backend.training.spec import MetricPoint
@@ -13,9 +14,19 @@ from backend.workspace import disk_error
 class Recorder:
     """Appends points. A reader sees whole lines only, since each is written and flushed at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keep: int = 0) -> None:
+        """keep: so many bytes of what is there stay, the points up to the checkpoint from which a run goes on."""
         self.path = path
         self._file = path.open("a", encoding="utf-8")
+        if path.stat().st_size > keep:
+            self._file.truncate(keep)
+            self._file.seek(0, os.SEEK_END)
+
+    def sync(self) -> int:
+        """Have everything so far on the disk; its size in bytes, for `keep`."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self._file.tell()
 
     def add(self, point: MetricPoint) -> None:
         """Write one point, less values that are not finite: JSON has no word for them. Raises UserError, disk full."""

@@ -12,6 +12,8 @@ from backend.tasks.base import check_params, param
 if TYPE_CHECKING:
     import numpy as np
 
+    from backend.data.repeats import Likeness
+    from backend.data.split import SplitPlan
     from backend.data.version import DataVersion
     from backend.models import ModelFacts
 
@@ -155,6 +157,8 @@ class Recipe(ABC):
     """Metrics drawn live, best_metric among them."""
     metric_names: ClassVar[tuple[str, ...]]
     """Every metric that `metrics` gives. Texts `phrases.metric.{name}`."""
+    apart: ClassVar[float] = 0.0
+    """Answers to one text contradict each other when they differ by more than this part of the answers' range."""
 
     @property
     def text_roles(self) -> tuple[str, ...]:
@@ -189,6 +193,31 @@ class Recipe(ABC):
     def stratified_by(self, columns: Mapping[str, str]) -> str:
         """The column whose values each split gets its share of; "" where its values are no classes."""
         return ""
+
+    def split(self, version: DataVersion, columns: Mapping[str, str], plan: SplitPlan) -> dict[str, np.ndarray]:
+        """row_ids of train, validation and test among the usable rows, as `split_rows` has them."""
+        from backend.data.split import split_rows
+
+        usable, classes = self.usable(version, columns), self.stratified_by(columns)
+        return split_rows(version, plan, classes, usable, lambda: self.likeness(version, columns))
+
+    def likeness(self, version: DataVersion, columns: Mapping[str, str]) -> Likeness:
+        """What tells rows alike: their texts together, and what they should be answered."""
+        import numpy as np
+
+        from backend.data.repeats import Likeness, texts_of
+
+        texts, blank = texts_of(version, [columns[role] for role in self.text_roles])
+        answers = self.answer_keys(self.targets(version, columns, self.labels(version, columns)))
+        apart = self.apart * float(np.nanmax(answers) - np.nanmin(answers)) if self.apart else 0.0
+        return Likeness(texts, answers, blank, apart)
+
+    def answer_keys(self, targets: np.ndarray) -> np.ndarray:
+        """float64 (rows,): equal for equal answers. targets: as `targets` gives them."""
+        import numpy as np
+
+        keys: np.ndarray = targets.astype(np.float64)
+        return keys
 
     @abstractmethod
     def preset(self, preset: Preset, facts: ModelFacts, train_rows: int, device: str) -> TrainArguments:

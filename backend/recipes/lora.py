@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from pathlib import Path
 from typing import Any
 
 from backend.errors import UserError
@@ -64,22 +63,9 @@ def merged(model: Any, copied: bool = False) -> Any:
 
     copied: the model can go on learning; else it is used up.
     """
-    if not is_lora(model):
+    if not hasattr(model, "merge_and_unload"):
         return model
     return (copy.deepcopy(model) if copied else model).merge_and_unload()
-
-
-def is_lora(model: Any) -> bool:
-    """Whether this model learns by small matrices."""
-    return hasattr(model, "merge_and_unload")
-
-
-def load_adapter(model: Any, folder: Path) -> None:
-    """Put the small matrices and the head that were kept in a folder into a model in memory."""
-    from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
-
-    set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
 
 
 def _usual(model: Any) -> Any:

@@ -137,6 +137,15 @@ class MultiLabelClassification(SequenceRecipe):
             targets[row, [ids[name] for name in one or () if name in ids]] = 1
         return targets
 
+    def answer_keys(self, targets: np.ndarray) -> np.ndarray:
+        import numpy as np
+
+        # Up to a thousand labels as bytes, so that a set of them is one value.
+        packed = np.packbits(targets.astype(bool), axis=1)
+        whole = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1]))).ravel()
+        keys: np.ndarray = np.unique(whole, return_inverse=True)[1].astype(np.float64)
+        return keys
+
     def answers(self, values: Sequence[Any], labels: Sequence[str]) -> list[Any]:
         import numpy as np
 

@@ -46,6 +46,7 @@ class SentencePairRegression(SequenceRecipe):
     best_metric = "pearson"
     shown_metrics = ("pearson", "spearman")
     metric_names = ("pearson", "spearman", "mse", "rmse", "mae")
+    apart = OFF_SHARE
 
     def fit(self, version: DataVersion) -> float:
         score = guess_score(version)

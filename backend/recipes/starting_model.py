@@ -11,12 +11,12 @@ from backend.recipes.lora import with_lora
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
-# What models call their dropout rates.
-_DROPOUTS = (
+DROPOUTS = (
     "hidden_dropout_prob attention_probs_dropout_prob classifier_dropout dropout attention_dropout activation_dropout "
     "seq_classif_dropout embd_pdrop resid_pdrop attn_pdrop summary_first_dropout embedding_dropout mlp_dropout "
     "hidden_dropout classifier_dropout_prob pooler_dropout"
 ).split()
+"""What models call their dropout rates."""
 
 
 def sequence_model(
@@ -56,6 +56,6 @@ def sequence_model(
 
 def set_dropout(config: Any, rate: float) -> None:
     """Set every dropout rate that a model's configuration has."""
-    for name in _DROPOUTS:
+    for name in DROPOUTS:
         if isinstance(getattr(config, name, None), (int, float)):
             setattr(config, name, rate)

@@ -23,7 +23,7 @@ WATCH_SECONDS = 1.0
 def main() -> int:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m backend.training")
-    parser.add_argument("words", nargs="*", metavar="[train|forecast|inside|mirror] RUN_DIR")
+    parser.add_argument("words", nargs="*", metavar="[train|forecast|inside|evaluate|mirror] RUN_DIR")
     parser.add_argument("--nursery", action="store_true", help="serve jobs from stdin")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one is gone")
     parser.add_argument("--with-app", type=int, default=0, metavar="PID", help="end when this process is gone, too")
@@ -33,11 +33,11 @@ def main() -> int:
     *kind, folder = chosen.words or parser.error("RUN_DIR is missing")
     if chosen.with_parent:
         leave_with_parent(os.getppid(), Path(folder), chosen.with_app)
-    return work(kind[0] if kind else "train", Path(folder))
+    return work(kind[0] if kind else "train", Path(folder), by_app=chosen.with_parent)
 
 
-def work(kind: str, folder: Path) -> int:
-    """Do one job. 0: it ended as it should, however it went; its folder says how."""
+def work(kind: str, folder: Path, by_app: bool = True) -> int:
+    """Do one job. 0: it ended as it should, however it went; its folder says how. by_app: not by a person's command."""
     if kind == "forecast":
         from backend.training.measuring import measure
 
@@ -46,17 +46,24 @@ def work(kind: str, folder: Path) -> int:
         from backend.training.taken_apart import take_apart
 
         take_apart(folder)
+    elif kind == "evaluate":
+        from backend.training.elsewhere import evaluate
+
+        evaluate(folder)
     elif kind == "mirror":
         from backend.metrics.mirror import mirror
 
         mirror(folder)
     else:
-        return train_here(folder)
+        return train_here(folder, by_app)
     return 0
 
 
-def train_here(folder: Path) -> int:
-    """Train a run, alone or with the other processes of an `accelerate launch`; one trained before, in a new folder."""
+def train_here(folder: Path, by_app: bool) -> int:
+    """Train a run, alone or with the other processes of an `accelerate launch`, or go on with it.
+
+    By a person's own command, a run that has come to its end is trained in a new folder.
+    """
     from backend.training.again import unused
     from backend.training.group import join
     from backend.training.run import train
@@ -65,7 +72,8 @@ def train_here(folder: Path) -> int:
 
     spec = RunFolder(folder).spec()
     group = join(spec.device)
-    folder = Path(group.tell_text(str(unused(folder)) if group.is_main else ""))
+    if not by_app:
+        folder = Path(group.tell_text(str(unused(folder)) if group.is_main else ""))
     if group.size == 1:
         train(folder, "accelerate" if spec.launcher == "accelerate" else "process")
         return 0
@@ -126,6 +134,7 @@ def preload() -> None:
     from transformers.models.bert import modeling_bert  # noqa: F401
 
     import backend.data.split
+    import backend.training.elsewhere
     import backend.training.measuring
     import backend.training.native_loop
     import backend.training.report
@@ -164,6 +173,8 @@ def leave_with_parent(parent: int, folder: Path, app: int = 0) -> None:
     """Watch the parent, and the app where that is another; when one is gone, say so in the status, and end."""
     import psutil
 
+    from backend.training.board import WRITING
+
     try:
         above = psutil.Process(app) if app else None
     except psutil.NoSuchProcess:
@@ -174,6 +185,8 @@ def leave_with_parent(parent: int, folder: Path, app: int = 0) -> None:
             time.sleep(WATCH_SECONDS)
         # Of several processes the main one says it, who else would write the status after it.
         if os.environ.get("RANK", "0") == "0":
+            # Else the next beat would say that the run goes on.
+            WRITING.acquire()
             say_why_cut_off(folder, bool(above and above.is_running()))
         os._exit(3)
 
@@ -184,11 +197,15 @@ def say_why_cut_off(folder: Path, app_lives: bool) -> None:
     """Put into the status of a run that is under way what ended it."""
     from backend.errors import UserError
     from backend.training.group import take_trouble
+    from backend.training.recovery import ended_well
     from backend.training.run_folder import RunFolder
     from backend.training.spec import RunState
 
     run = RunFolder(folder)
     if not run.status_file.exists() or run.status().state is not RunState.RUNNING:
+        return
+    if run.report():
+        ended_well(run)
         return
     # What stood between app and run is gone alone: somebody ended it, or the system for want of memory.
     cause = take_trouble(folder) or UserError("training.killed" if app_lives else "training.app_gone")

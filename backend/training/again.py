@@ -1,4 +1,5 @@
-"""A run that is trained once more from its folder: into a new folder beside it, so that nothing is lost."""
+"""A run that a person trains once more from its folder: one that was cut off goes on; one that has ended is trained in
+a new folder beside it, so that nothing is lost."""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ from backend.training.run_folder import RunFolder
 
 
 def unused(run_dir: Path) -> Path:
-    """The folder itself as long as nothing was trained in it, else a new one beside it with the same spec.
+    """The folder itself where nothing was trained yet or where there is something to go on from, else a new one beside
+    it with the same spec.
 
     Raises UserError when the spec cannot be read.
     """
     folder = RunFolder(run_dir)
-    if not folder.metrics.exists():
+    if not folder.metrics.exists() or (folder.status().can_go_on and folder.state_file.exists()):
+        folder.withdraw_request()
         return run_dir
     spec = folder.spec()
     for number in count(2):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 import time
 from dataclasses import replace
 from typing import Any
 
 from backend.errors import UserError
+from backend.training.recovery import born
 from backend.training.run_folder import RunFolder
 from backend.training.spec import Phase, RunState, RunStatus
 
 BEAT_SECONDS = 1.0
+WRITING = threading.Lock()
+"""Held while a status is written. Who holds it for good has the last word of this process."""
 log = logging.getLogger(__name__)
 
 
@@ -28,17 +32,23 @@ class Board:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self.peak_memory_mib = 0.0
-        now = time.time()
+        self.gone = False
+        """Somebody has deleted or renamed the run's folder: there is nothing to train for."""
+        now, before = time.time(), folder.status()
         self.status = RunStatus(
             state=RunState.RUNNING,
             phase=Phase.STARTING,
-            started=now,
+            started=before.started or now,
+            earlier_seconds=before.earlier_seconds,
             heartbeat=now,
             pid=os.getpid(),
-            pid_created=self._process.create_time(),
+            pid_created=born(self._process),
             launcher=launcher,
+            remarks=before.remarks,
         )
+        self._written = False
         self._write()
+        self._written = True
         self._thread = threading.Thread(target=self._beat, name=f"beat-{folder.run_id}", daemon=True)
         self._thread.start()
 
@@ -49,6 +59,11 @@ class Board:
             self.status = replace(self.status, **changes)
         if new_phase:
             self._write()
+
+    def remark(self, said: UserError) -> None:
+        """See RunStatus.remarked."""
+        with self._lock:
+            self.status = self.status.remarked(said)
 
     def say(self, line: str) -> None:
         """A line of log.txt."""
@@ -62,10 +77,21 @@ class Board:
         self.status = replace(
             self.status, state=state, ended=now, seconds_left=None, error=error.to_json() if error else None
         )
+        if self._is_gone():
+            # What was written meanwhile into a folder of the old name is of no use to anybody; another run's is.
+            if not (self.folder.path / "spec.json").exists():
+                shutil.rmtree(self.folder.path, ignore_errors=True)
+            return
         try:
-            self.folder.write_last_status(self.status)
+            with WRITING:
+                self.folder.write_last_status(self.status)
         except UserError as unwritten:
             log.error("run %s: the end of it cannot be written: %s", self.folder.run_id, unwritten)
+
+    def _is_gone(self) -> bool:
+        """Whether the folder that had a status has none any more: a deleted run is not brought back."""
+        self.gone = self.gone or (self._written and not self.folder.status_file.exists())
+        return self.gone
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
@@ -76,8 +102,11 @@ class Board:
             memory = self._process.memory_info().rss / 2**20
             self.peak_memory_mib = max(self.peak_memory_mib, memory)
             self.status = replace(self.status, heartbeat=time.time(), memory_mib=round(memory, 1))
+            if self._is_gone():
+                return
             try:
-                self.folder.write_status(self.status)
+                with WRITING:
+                    self.folder.write_status(self.status)
             except UserError as error:
                 # A full disk must not end a run that may still finish; what cannot be saved says so itself.
                 log.warning("run %s: status.json: %s", self.folder.run_id, error)

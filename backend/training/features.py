@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 from backend.errors import UserError
 from backend.training.prepared import Prepared, Split
 from backend.training.spec import RunSpec
-from backend.workspace import write_atomically
+from backend.workspace import keep_newest, stamp, write_atomically
 
 # A first answer is to be there in well under half a minute; loading, fitting and saving take some of it.
 SECONDS = {"validation": 3.0, "test": 4.0, "train": 12.0}
@@ -124,19 +124,13 @@ def cache_file(cache: Path, spec: RunSpec, prepared: Prepared, kind: str) -> Pat
     parts = [
         [
             kind,
-            [[str(path), *_changed(path)] for path in sorted(files)],
+            [[str(path), *stamp(path)] for path in sorted(files)],
             spec.arguments.max_length,
             spec.arguments.seed,
         ],
-        [version.ref, version.version, *_changed(version.arrow), spec.recipe, dict(spec.columns), splits],
+        [version.ref, version.version, *stamp(version.arrow), spec.recipe, dict(spec.columns), splits],
     ]
     return cache / "features" / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}.npz"
-
-
-def _changed(path: Path) -> list[int]:
-    """Differs once a file has been written again."""
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _digest(numbers: np.ndarray) -> str:
@@ -169,13 +163,4 @@ def keep_features(file: Path, found: Mapping[str, Features]) -> None:
     except UserError as error:
         log.warning("features are not kept: %s", error)
         return
-    for path in sorted(_by_age(file.parent), reverse=True)[KEPT_IN_CACHE:]:
-        path[1].unlink(missing_ok=True)
-
-
-def _by_age(folder: Path) -> Iterator[tuple[float, Path]]:
-    for path in folder.glob("[!.]*.npz"):
-        try:
-            yield path.stat().st_mtime, path
-        except FileNotFoundError:
-            continue
+    keep_newest(file.parent, KEPT_IN_CACHE)

@@ -9,11 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from backend.data.split import split_rows
-from backend.models import ModelShelf, available_bytes
+from backend.errors import UserError
+from backend.models import ModelFacts, ModelShelf, available_bytes
+from backend.models.facts import tensor_bytes, weight_files
 from backend.recipes import all_recipes
+from backend.recipes.base import TrainArguments
 from backend.settings import Settings
 from backend.training.ahead import ask_child, checked
+from backend.training.fitting import parts_mib, smallest_change
 from backend.training.measuring import Measurement
 from backend.training.optimization import marks, total_steps
 from backend.training.sampler import length_grouped
@@ -30,7 +33,13 @@ LOW, HIGH = 0.8, 1.4
 TIGHT_SHARE = 0.8
 # Handing a run to a child that is ready, the splits, the first and last word of the status.
 FIXED_SECONDS = 2.0
-WRITE_BYTES_PER_SECOND = 300e6
+# The model and, after a stop, the last one.
+MODEL_COPIES = 2
+# Of the weights that learn: the best state and a newer one; checkpoints/state.pt, which holds them and two numbers that
+# AdamW remembers of each, and the file that replaces it.
+LEARNT_COPIES = 2 + 2 * 3
+# What LoRA trains beside the head, and what a head has, of all weights.
+LORA_LEARNS, HEAD_LEARNS = 0.02, 0.01
 MOST_SIMULATED_ROWS = 20_000
 TIMEOUT_SECONDS = 120.0
 MOST_KEPT = 500
@@ -50,7 +59,7 @@ def forecast(settings: Settings, shelf: ModelShelf, workspace: Workspace, draft:
     """
     spec, version = checked(settings, shelf, workspace, draft)
     recipe = all_recipes()[draft.recipe]
-    parts = split_rows(version, draft.split, recipe.stratified_by(draft.columns), recipe.usable(version, draft.columns))
+    parts = recipe.split(version, draft.columns, draft.split)
     key = _measurement_key(spec)
     with _lock:
         turn = _under_way.setdefault(key, threading.Lock())
@@ -113,27 +122,28 @@ def _reckon(
     epochs = steps * chosen.gradient_accumulation_steps / max(1, batches)
     training = _epoch_seconds(rows["train"], lengths, spec, measured) * epochs
     training += steps * measured.step_seconds
-    kept = min(chosen.save_total_limit, steps // chosen.save_steps) if chosen.save_steps else 0
     checks = len(marks(steps, chosen))
     watched = rows["validation"] or rows["test"]
     scored_rows = watched * (checks + 1) + rows["test"] + min(rows["train"], TRAIN_ROWS_SCORED)
     scoring = scored_rows * float(_interpolated(measured.score_row, lengths).mean())
-    saving = measured.model_bytes / WRITE_BYTES_PER_SECOND * (1 + checks / 2)
+    # Most checks of a short run are the best so far; of a long run, keeping them is a small part.
+    saving = measured.save_seconds * (1 + checks * measured.gradient_bytes / max(1, measured.model_bytes))
     tokenizing = measured.tokenize_row_seconds * sum(rows.values())
     fixed = FIXED_SECONDS + measured.load_seconds + saving + tokenizing
     seconds = fixed + training + scoring
     baseline_label, baseline_value = _baseline(spec, version, parts)
     available = available_bytes(spec.device) / 2**20
-    workspace.root.mkdir(parents=True, exist_ok=True)
+    disk = disk_bytes(measured.model_bytes, measured.gradient_bytes, spec, steps) / 2**20
+    verdict = _verdict(measured.memory_mib, available, disk, free_bytes(workspace) / 2**20)
     return Forecast(
         seconds=seconds,
         seconds_low=fixed + LOW * (training + scoring),
         seconds_high=fixed + HIGH * (training + scoring),
         memory_mib=measured.memory_mib,
         memory_available_mib=available,
-        # The best state, a newer one being written, and after a stop the last one.
-        disk_mib=(3 + kept) * measured.model_bytes / 2**20,
-        disk_available_mib=shutil.disk_usage(workspace.root).free / 2**20,
+        memory_parts_mib=parts_mib(measured, chosen),
+        disk_mib=disk,
+        disk_available_mib=free_bytes(workspace) / 2**20,
         steps=steps,
         split_rows=rows,
         baseline_label=baseline_label,
@@ -141,8 +151,75 @@ def _reckon(
         truncated_share=float((np.asarray(measured.lengths) > chosen.max_length).mean()),
         unknown_share=measured.unknown_share,
         measured_batches=measured.steps,
-        verdict=_verdict(measured, available, workspace),
+        verdict=verdict,
+        change=None if verdict == "fits" else smallest_change(measured, chosen, TIGHT_SHARE * available),
     )
+
+
+def disk_bytes(model_bytes: int, learning_bytes: int, spec: RunSpec, steps: int = 0) -> int:
+    """The most that a run has on disk at once. learning_bytes: of the weights that learn. steps: 0 where unknown."""
+    chosen = spec.arguments
+    if spec.loop == "head":
+        return MODEL_COPIES * model_bytes
+    kept = chosen.save_total_limit if chosen.save_steps else 0
+    if chosen.save_steps and steps:
+        kept = min(kept, steps // chosen.save_steps)
+    # With LoRA the checkpoints that a person asks for are small.
+    copies = MODEL_COPIES + (0 if chosen.lora_rank else kept)
+    return copies * model_bytes + LEARNT_COPIES * learning_bytes
+
+
+def free_bytes(workspace: Workspace) -> int:
+    """What the disk under a workspace has left."""
+    folder = workspace.root
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def refuse_full_disk(spec: RunSpec, facts: ModelFacts, workspace: Workspace) -> None:
+    """Raise UserError forecast.disk_full for a run that would write more than is free.
+
+    From its forecast where there is one, else from the number of the model's weights; a model of which that is not
+    known, and one that is new, is let through.
+    """
+    free, known = free_bytes(workspace), _known_of_draft(spec, facts, workspace)
+    if known:
+        need = known.disk_mib * 2**20
+    elif spec.new_model:
+        return
+    else:
+        weights = 4 * facts.parameters or facts.bytes
+        need = disk_bytes(weights, round(weights * _learning_share(facts, spec.arguments)), spec)
+        # A model that is on the Hub is fetched first.
+        need += facts.bytes if facts.path is None else 0
+    if need > free:
+        raise UserError("forecast.disk_full", need=f"{need / 1e9:.1f}", free=f"{free / 1e9:.1f}", folder=workspace.root)
+
+
+def _known_of_draft(draft: RunSpec, facts: ModelFacts, workspace: Workspace) -> Forecast | None:
+    """The forecast of a run that has not been given its paths yet."""
+    from backend.data.library import open_data
+
+    folder = open_data(workspace, draft.data_ref, draft.data_version).folder
+    return known_forecast(replace(draft, model_path=str(facts.path), data_folder=str(folder)))
+
+
+def _learning_share(facts: ModelFacts, arguments: TrainArguments) -> float:
+    """About which part of a model's weights learns."""
+    if arguments.freeze_base:
+        return HEAD_LEARNS
+    if arguments.lora_rank:
+        return LORA_LEARNS
+    if not arguments.freeze_embeddings or facts.path is None:
+        return 1.0
+    try:
+        files = [file for file in weight_files(facts.path, facts.title) if file.suffix == ".safetensors"]
+        sizes = {name: size for file in files for name, size in tensor_bytes(file, facts.title).items()}
+    except UserError:
+        return 1.0
+    frozen = sum(size for name, size in sizes.items() if "embed" in name.lower())
+    return 1 - frozen / max(1, sum(sizes.values()))
 
 
 def _epoch_seconds(rows: int, lengths: np.ndarray, spec: RunSpec, measured: Measurement) -> float:
@@ -175,8 +252,7 @@ def _baseline(spec: RunSpec, version: DataVersion, parts: dict[str, np.ndarray])
     return label, scores[recipe.best_metric]
 
 
-def _verdict(measured: Measurement, available: float, workspace: Workspace) -> Literal["fits", "tight", "exceeds"]:
-    free = shutil.disk_usage(workspace.root).free
-    if measured.memory_mib > available or 3 * measured.model_bytes > free:
+def _verdict(memory: float, available: float, disk: float, free: float) -> Literal["fits", "tight", "exceeds"]:
+    if memory > available or disk > free:
         return "exceeds"
-    return "tight" if measured.memory_mib > TIGHT_SHARE * available else "fits"
+    return "tight" if memory > TIGHT_SHARE * available else "fits"

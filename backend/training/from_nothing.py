@@ -51,6 +51,14 @@ def shape_at(shelf: ModelShelf, workspace: Workspace, facts: ModelFacts) -> Shap
     return shape_of(read_configuration(config_folder(shelf, workspace, facts)))
 
 
+def shape_of_new(shelf: ModelShelf, workspace: Workspace, facts: ModelFacts, changed: Mapping[str, Any]) -> Shape:
+    """The sizes of a new model as a spec keeps it (RunSpec.new_model), for the form to begin with."""
+    libraries()
+    config = read_configuration(config_folder(shelf, workspace, facts))
+    config.update(dict(changed))
+    return shape_of(config)
+
+
 def new_model(
     shelf: ModelShelf, workspace: Workspace, facts: ModelFacts, shape: Shape, tokenizer_ref: str, dropout: bool = True
 ) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Group:
         """Whether this is the process that writes."""
         return self.index == 0
 
-    def tell(self, value: bool) -> bool:
+    def tell(self, value: int) -> int:
         """In every process, what the main one says. All of them must ask at the same place."""
         if self.size == 1:
             return value
@@ -43,7 +43,15 @@ class Group:
         from accelerate.utils import broadcast
 
         said = broadcast(torch.tensor(int(value), device=PartialState().device))
-        return bool(said.item())
+        return int(said.item())
+
+    def gather(self, own: Any) -> list[Any]:
+        """What each process has, in their order."""
+        if self.size == 1:
+            return [own]
+        from accelerate.utils import gather_object
+
+        return list(gather_object([own]))
 
     def tell_text(self, value: str) -> str:
         """The same for words."""

@@ -12,13 +12,13 @@ from typing import Any
 
 from backend.errors import UserError
 from backend.training.averaging import average_tokens
+from backend.training.checkpoint import keep_model
 from backend.training.features import Features, Reader, cache_file, keep_features, kept_features
 from backend.training.linear import STRENGTHS, Fitter, Linear, mean_loss
 from backend.training.report import build_report
 from backend.training.scoring import Scores
 from backend.training.spec import MetricPoint, Phase, RunState
-from backend.training.watch import Watch, keep_model
-from backend.workspace import disk_error
+from backend.training.watch import Watch
 
 FIT_SECONDS = 3.0
 
@@ -99,7 +99,7 @@ def _features(model: Any, name: str, watch: Watch, kind: str) -> tuple[dict[str,
         rate = rows / max(time.perf_counter() - began, 1e-9)
         left = round((total - rows) / rate, 1)
         board.update(step=rows, total_steps=total, samples_per_second=round(rate, 1), seconds_left=left)
-        return not board.folder.stop_requested()
+        return not board.folder.requested()
 
     place, _, last = name.rpartition(".")
     parent = model.get_submodule(place)
@@ -167,12 +167,5 @@ def _finish(model: Any, watch: Watch, scored: Mapping[str, Any], facts: dict[str
     watch.recorder.add(MetricPoint(1, facts["total_seconds"], point))
     board.say(", ".join(f"{name} {value:.4f}" for name, value in point.items()))
     board.update(step=1, total_steps=1, best_step=1, best_value=values[watch.metric], phase=Phase.SAVING)
-    model.config.update(dict(report.settled))
-    keep_model(model, folder.best)
-    try:
-        tokenizer.save_pretrained(folder.best)
-        folder.best.rename(folder.model)
-        folder.best.parent.rmdir()
-    except OSError as error:
-        raise disk_error(error, folder.model) from error
+    keep_model(model, folder.model, tokenizer, report.settled)
     folder.write_report(report)

@@ -104,6 +104,8 @@ class AccelerateRun:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         spec = folder.spec()
+        # What an earlier attempt left is none of this one's trouble.
+        take_trouble(folder.path)
         flags = ("--with-parent", "--with-app", str(os.getpid()))
         with folder.log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -6,23 +6,18 @@ Does not cover: several GPUs.
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backend.training.timed_steps import Steps, peak_mib, resident_mib
 from backend.workspace import write_json
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from backend.training.spec import RunSpec
 
 SAMPLE_ROWS = 1000
-# Lengths at which steps are timed, as shares of the rows sorted by length: batches are grouped by length.
-QUANTILES = (0.1, 0.5, 0.9, 1.0)
-BUDGET_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +36,23 @@ class Measurement:
     step_seconds: float
     """What a step costs whatever its rows: the optimizer."""
     memory_mib: float
+    """The most that was resident, of a whole batch of the longest rows and of writing the model down."""
+    program_mib: float
+    """Resident before the model came: Python, libraries, rows."""
     model_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    kept_row: list[tuple[int, float]]
+    """MiB that the backward pass needs of a row of a training batch, by its padded length."""
+    saving_mib: float
+    """Resident more while the model is written: the file is mapped."""
+    save_seconds: float
+    """Writing the model once."""
+    checkpointed: bool
+    """Whether activations were computed again."""
+    layers: int
+    width: int
+    """Of the hidden layers; 0 where the configuration does not tell."""
     steps: int
 
 
@@ -51,7 +62,7 @@ def measure(folder: Path) -> None:
     from backend.training.run_folder import RunFolder
 
     try:
-        measurement = _measure(RunFolder(folder).spec())
+        measurement = _measure(RunFolder(folder).spec(), folder)
     except Exception as error:  # noqa: BLE001 - the border of a child: the page says what went wrong
         import traceback
 
@@ -61,7 +72,7 @@ def measure(folder: Path) -> None:
     write_json(folder / "forecast.json", asdict(measurement))
 
 
-def _measure(spec: RunSpec) -> Measurement:
+def _measure(spec: RunSpec, folder: Path) -> Measurement:
     import numpy as np
     import torch
 
@@ -80,17 +91,22 @@ def _measure(spec: RunSpec) -> Measurement:
     encoded = recipe.encode(tokenizer, rows, spec.columns, None)["input_ids"]
     tokenizing = time.perf_counter() - began
     lengths = np.asarray([len(ids) for ids in encoded])
+    program = resident_mib()
     began = time.perf_counter()
     labels = recipe.labels(version, spec.columns)
     model = recipe.load_model(spec.model_path, labels, spec.arguments, spec.new_model).to(spec.device)
     pad_alike(model, tokenizer)
     loading = time.perf_counter() - began
-    steps = _Steps(model, spec, len(labels))
+    steps = Steps(model, spec, len(labels))
     cut = np.sort(np.minimum(lengths, spec.arguments.max_length))
     train, score, memory = steps.time(cut)
+    kept = [(length, steps.kept_mib(length)) for length, _ in train]
     size = sum(tensor.numel() * tensor.element_size() for tensor in (*model.parameters(), *model.buffers()))
+    optimizer, learning = steps.bytes()
+    saving, save_seconds = _written(model, folder / "written")
+    config = model.config
     if spec.device == "cuda":
-        memory = torch.cuda.max_memory_allocated() / 2**20
+        memory, program, saving = torch.cuda.max_memory_allocated() / 2**20, 0.0, 0.0
     return Measurement(
         lengths=lengths.tolist(),
         unknown_share=unknown_in(encoded, tokenizer),
@@ -99,119 +115,26 @@ def _measure(spec: RunSpec) -> Measurement:
         train_row=train,
         score_row=score,
         step_seconds=steps.optimizer_seconds,
-        memory_mib=memory,
+        memory_mib=memory + saving,
+        program_mib=program,
         model_bytes=size,
+        gradient_bytes=learning,
+        optimizer_bytes=optimizer,
+        kept_row=kept,
+        saving_mib=saving,
+        save_seconds=save_seconds,
+        checkpointed=steps.checkpointed,
+        layers=int(getattr(config, "num_hidden_layers", 0) or 0),
+        width=int(getattr(config, "hidden_size", 0) or 0),
         steps=steps.done,
     )
 
 
-class _Steps:
-    """Training steps on made-up tokens: what a step costs depends on its shape, not on the words."""
+def _written(model: Any, folder: Path) -> tuple[float, float]:
+    """(MiB resident more than ever before, seconds) of writing the model down as a run does."""
+    from backend.recipes.lora import merged
+    from backend.training.checkpoint import keep_model
 
-    def __init__(self, model: Any, spec: RunSpec, labels: int) -> None:
-        import torch
-
-        from backend.training.optimization import checkpointing
-
-        self.model, self.spec, self.labels = model, spec, labels
-        checkpointing(model, spec.arguments)
-        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.trained, lr=1e-9, fused=spec.device != "mps")
-        self.optimizer_seconds = 0.0
-        self.done = 0
-
-    def time(self, lengths: np.ndarray) -> tuple[list[tuple[int, float]], list[tuple[int, float]], float]:
-        """(training, scoring) as Measurement has them, and the peak of resident memory with a whole batch, in MiB."""
-        import numpy as np
-
-        train_rows = self.spec.arguments.per_device_train_batch_size
-        score_rows = self.spec.arguments.per_device_eval_batch_size
-        places = sorted({int(np.quantile(lengths, share, method="nearest")) for share in QUANTILES})
-        began = time.perf_counter()
-        # The first step of a process takes up to ten times as long: kernels are chosen, memory is fetched.
-        self._train(2, places[0])
-        self._score(2, places[0])
-        token_seconds = self._train(2, places[0]) / 2 / places[0]
-        train: list[tuple[int, float]] = []
-        score: list[tuple[int, float]] = []
-        base = memory = peak_mib()
-        for length in places:
-            left = max(BUDGET_SECONDS - (time.perf_counter() - began), 0.2) / 3
-            rows = max(2, min(train_rows, int(left / (token_seconds * length))))
-            train.append((length, self._train(rows, length) / rows))
-            token_seconds = max(train[-1][1] / length, 1e-9)
-            memory = max(memory, base + (peak_mib() - base) * train_rows / rows)
-        # After all training, whose memory is multiplied where it was for a part of a batch only.
-        for length, row_seconds in train:
-            left = max(BUDGET_SECONDS - (time.perf_counter() - began), 0.2) / 3
-            # Scoring a row takes less than half of what training on it takes.
-            rows = max(2, min(score_rows, int(2 * left / max(row_seconds, 1e-9))))
-            score.append((length, self._score(rows, length)))
-        return train, score, max(memory, peak_mib())
-
-    def _train(self, rows: int, length: int) -> float:
-        """Seconds of forward, backward and clipping; the optimizer's are kept apart."""
-        import torch
-
-        from backend.training.optimization import computing_in
-
-        batch = self._batch(rows, length)
-        began = time.perf_counter()
-        self.model.train()
-        with computing_in(self.spec.device, self.spec.arguments):
-            loss = self.model(**batch, labels=self._labels(rows)).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
-        self._wait()
-        between = time.perf_counter()
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self._wait()
-        took = time.perf_counter() - between
-        # The first one makes the optimizer's state.
-        self.optimizer_seconds = min(took, self.optimizer_seconds or took)
-        self.done += 1
-        return between - began
-
-    def _labels(self, rows: int) -> Any:
-        import torch
-
-        problem, device = self.model.config.problem_type, self.model.device
-        if problem == "single_label_classification":
-            return torch.zeros(rows, dtype=torch.long, device=device)
-        return torch.zeros((rows, self.labels) if problem == "multi_label_classification" else rows, device=device)
-
-    def _score(self, rows: int, length: int) -> float:
-        import torch
-
-        batch = self._batch(rows, length)
-        self.model.eval()
-        began = time.perf_counter()
-        with torch.inference_mode():
-            self.model(**batch)
-        self._wait()
-        return (time.perf_counter() - began) / rows
-
-    def _batch(self, rows: int, length: int) -> dict[str, Any]:
-        import torch
-
-        ids = torch.randint(5, self.model.config.vocab_size, (rows, length), device=self.model.device)
-        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-
-    def _wait(self) -> None:
-        import torch
-
-        if self.spec.device == "cuda":
-            torch.cuda.synchronize()
-
-
-def peak_mib() -> float:
-    """Most resident memory this process ever had."""
-    if sys.platform == "win32":
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset / 2**20)
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    before, began = peak_mib(), time.perf_counter()
+    keep_model(merged(model), folder)
+    return peak_mib() - before, time.perf_counter() - began

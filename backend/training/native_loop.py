@@ -19,6 +19,7 @@ from accelerate.utils import set_seed
 from torch.utils.data import DataLoader
 
 from backend.training import optimization
+from backend.training.checkpoint import Moving
 from backend.training.prepared import Prepared
 from backend.training.sampler import LengthGroupedBatches
 from backend.training.spec import RunSpec
@@ -29,7 +30,7 @@ Batch = dict[str, torch.Tensor]
 
 
 def train(model: Any, spec: RunSpec, prepared: Prepared, watch: Watch) -> None:
-    """Train the model in place until its last step or a stop; what is scored, kept and told goes through the watch."""
+    """Train the model in place until its last step, a stop or a pause; scores and news go through the watch."""
     chosen = spec.arguments
 
     # Accelerate knows the hardware: which device to compute on, in which number format, and whether other processes
@@ -52,7 +53,8 @@ def train(model: Any, spec: RunSpec, prepared: Prepared, watch: Watch) -> None:
         accelerator.process_index,
         accelerator.num_processes,
     )
-    loader = DataLoader(rows.features, batch_sampler=batches, collate_fn=watch.pad)
+    # The loader has chance of its own, so that what it draws does not move the dropout.
+    loader = DataLoader(rows.features, batch_sampler=batches, collate_fn=watch.pad, generator=torch.Generator())
 
     # To the device. With several processes, their gradients are averaged after each backward pass from now on.
     optimization.checkpointing(model, chosen)
@@ -65,16 +67,18 @@ def train(model: Any, spec: RunSpec, prepared: Prepared, watch: Watch) -> None:
     optimizer = accelerator.prepare(plain_optimizer)
     error_of = optimization.training_loss(chosen, rows.targets, len(prepared.labels))
 
-    # Score the model as it is, so that the curves start at the true "before".
-    watch.begin(model, total_steps)
-    parallel.train()
-    step, logged_step = 0, 0
+    # Score the model as it is, so that the curves start at the true "before"; or go on where the run was cut off.
     loss_sum = torch.zeros((), device=accelerator.device)
+    watch.begin(Moving(model, plain_optimizer, schedule, loss_sum, accelerator.scaler), total_steps)
+    parallel.train()
+    step = watch.step
 
-    for epoch in count():
-        batches.set_epoch(epoch)
+    for epoch in count(step // steps_per_epoch):
+        # Steps of this epoch that were made before: none, unless the run goes on in the middle of it.
+        done = step % steps_per_epoch
+        batches.set_epoch(epoch, skip=done * chosen.gradient_accumulation_steps)
         # One step may use several batches: the effect of a large batch in the memory of a small one.
-        for step_in_epoch, group in enumerate(in_groups(loader, chosen.gradient_accumulation_steps), start=1):
+        for step_in_epoch, group in enumerate(in_groups(loader, chosen.gradient_accumulation_steps), start=done + 1):
             # The loss is the mean over all rows of the step, whichever batch and process they are in.
             answers = sum(batch["labels"].numel() for batch in group)
             all_answers = accelerator.reduce(torch.tensor(answers, device=accelerator.device), "sum")
@@ -107,12 +111,13 @@ def train(model: Any, spec: RunSpec, prepared: Prepared, watch: Watch) -> None:
             # What happens between the steps is the same in every loop: progress, curves, scores, the best state, Stop.
             watch.after_step(step, epoch + step_in_epoch / steps_per_epoch)
             if step == 1 or step % watch.log_every == 0 or watch.stopped:
-                mean_loss = accelerator.reduce(loss_sum, "mean").item() / (step - logged_step)
+                mean_loss = accelerator.reduce(loss_sum, "mean").item() / (step - watch.logged_step)
                 watch.log(mean_loss, learning_rate, float(norm))
-                loss_sum, logged_step = torch.zeros_like(loss_sum), step
+                loss_sum.zero_()
             if watch.due:
                 watch.evaluate(model)
-            if watch.stopped or watch.ended_early or step == total_steps:
+            watch.end_step()
+            if watch.over:
                 # What Accelerate has wrapped around the model for another number format goes: it answers in fp32.
                 accelerator.unwrap_model(parallel, keep_fp32_wrapper=False)
                 return

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-JobKind = Literal["train", "forecast", "inside", "mirror"]
+JobKind = Literal["train", "forecast", "inside", "evaluate", "mirror"]
 # Forking after frameworks of macOS have started threads of their own crashes there.
 CAN_FORK = sys.platform.startswith("linux")
 log = logging.getLogger(__name__)

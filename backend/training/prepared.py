@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from backend.data.split import SPLITS, split_rows
+from backend.data.split import SPLITS
 from backend.data.version import ROW_ID, DataVersion
 from backend.recipes import all_recipes
 from backend.training.spec import RunSpec
-from backend.workspace import disk_error
+from backend.workspace import disk_error, keep_newest, stamp
 
 CHUNK_ROWS = 1000
 KEPT_IN_CACHE = 20
@@ -65,7 +65,7 @@ def prepare(spec: RunSpec, cache: Path, progress: Progress) -> Prepared:
     version = DataVersion.read(Path(spec.data_folder))
     usable = recipe.usable(version, spec.columns)
     labels = recipe.labels(version, spec.columns)
-    parts = split_rows(version, spec.split, recipe.stratified_by(spec.columns), usable)
+    parts = recipe.split(version, spec.columns, spec.split)
     tokenizer = padding_tokenizer(spec.tokenizer_path or spec.model_path)
     features = _features(spec, version, tokenizer, labels, usable, cache, progress)
     lengths = _lengths(features)
@@ -131,16 +131,15 @@ def _features(
         # Another run may have kept the same rows in the meantime.
         if not folder.exists():
             raise disk_error(error, folder) from error
-    _forget_oldest(folder.parent)
+    keep_newest(folder.parent, KEPT_IN_CACHE)
     return load_from_disk(str(folder))
 
 
 def _key(spec: RunSpec, version: DataVersion, tokenizer: Any, labels: Sequence[str]) -> str:
     """Decides the tokens: data, tokenizer, columns, labels and the length they are cut to."""
     words = tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else repr(sorted(tokenizer.get_vocab().items()))
-    changed = version.arrow.stat()
     parts = [
-        [version.ref, version.version, changed.st_size, changed.st_mtime_ns],
+        [version.ref, version.version, *stamp(version.arrow)],
         [hashlib.sha256(words.encode()).hexdigest(), tokenizer.truncation_side],
         [spec.recipe, dict(spec.columns), list(labels), spec.arguments.max_length],
     ]
@@ -152,9 +151,3 @@ def _lengths(features: Any) -> np.ndarray:
     import pyarrow.compute
 
     return pyarrow.compute.list_value_length(features.data.column("input_ids")).to_numpy()  # type: ignore[no-any-return]
-
-
-def _forget_oldest(folder: Path) -> None:
-    kept = sorted(folder.glob("[!.]*"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept[KEPT_IN_CACHE:]:
-        shutil.rmtree(path, ignore_errors=True)

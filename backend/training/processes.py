@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from backend.data.split import split_counts
 from backend.errors import UserError
 from backend.models import device_name
 from backend.recipes import all_recipes
@@ -30,8 +29,7 @@ def refuse_processes(draft: RunSpec, settings: Settings, version: DataVersion) -
     _refuse_device(found, device_name(settings))
     batch = draft.arguments.per_device_train_batch_size
     recipe = all_recipes()[draft.recipe]
-    usable = recipe.usable(version, draft.columns)
-    rows = split_counts(version, draft.split, recipe.stratified_by(draft.columns), usable)["train"]
+    rows = len(recipe.split(version, draft.columns, draft.split)["train"])
     if rows < found * batch:
         raise UserError("launch.few_rows", together=found * batch, processes=found, batch=batch, rows=rows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
@@ -14,15 +15,19 @@ from backend.metrics.mirror import is_behind
 from backend.models import ModelShelf, device_name
 from backend.recipes.base import Report
 from backend.settings import Settings
+from backend.training.forecast import refuse_full_disk
 from backend.training.from_nothing import refuse_impossible, tokenizer_path
 from backend.training.nursery import Nursery, shared_nursery
 from backend.training.processes import refuse_processes
-from backend.training.recovery import process_of, settle
+from backend.training.recovery import born, process_of, settle
 from backend.training.refusals import refuse_unfit
 from backend.training.run_folder import RunFolder
-from backend.training.spec import MetricPoint, RunSpec, RunState, RunStatus
+from backend.training.spec import MetricPoint, Phase, RunSpec, RunState, RunStatus
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace, disk_error
+
+FAREWELL_SECONDS = 10.0
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,7 @@ class RunQueue:
         refuse_unfit(draft, version, facts, device_name(self.settings))
         refuse_impossible(self.shelf, workspace, draft, facts, version)
         refuse_processes(draft, self.settings, version)
+        refuse_full_disk(draft, facts, workspace)
         words = tokenizer_path(self.shelf, workspace, draft)
         run_id, folder = self._new_folder(workspace, draft.name or version.title)
         spec = replace(
@@ -93,22 +99,51 @@ class RunQueue:
     def stop(self, workspace: Workspace, run_id: str) -> None:
         """Ask a running run to end after its present step; take a waiting one out of the queue."""
         folder = self._folder(workspace, run_id)
-        with self._lock:
-            if (workspace, run_id) in self._waiting:
-                self._waiting.remove((workspace, run_id))
-                folder.write_last_status(replace(folder.status(), state=RunState.STOPPED, ended=time.time()))
-                return
+        if self._left_out(workspace, run_id, folder.unbegun):
+            return
         if folder.status().state.lives:
-            folder.request_stop()
+            folder.request("stop")
+
+    def pause(self, workspace: Workspace, run_id: str) -> None:
+        """Ask a running run to write down its state and end after its present step; a waiting one waits no longer."""
+        folder = self._folder(workspace, run_id)
+        if self._left_out(workspace, run_id, RunState.PAUSED):
+            return
+        # A stop that was asked for before stays one.
+        if folder.status().state.lives and not folder.requested():
+            folder.request("pause")
+
+    def resume(self, workspace: Workspace, run_id: str) -> None:
+        """Let a run that was paused or cut off go on from its last checkpoint, or begin where there is none.
+
+        Raises UserError for one that lives or has ended, or whose data are gone.
+        """
+        folder = self._folder(workspace, run_id)
+        with self._changed:
+            # The run has said its last word, but who saw it through may still be reading that.
+            self._changed.wait_for(lambda: self._current != (workspace, run_id), timeout=FAREWELL_SECONDS)
+            status = self._status(workspace, run_id)
+            if not status.can_go_on:
+                raise UserError("training.cannot_go_on", run=run_id)
+            folder.spec()
+            folder.withdraw_request()
+            folder.reserve_space()
+            folder.write_status(self._queued(status))
+            self._enqueue(workspace, run_id)
 
     def remove(self, workspace: Workspace, run_id: str) -> None:
-        """Delete a run with its model. Raises UserError for one that still lives."""
+        """Delete a run with its model. Raises UserError for one that still lives, or that cannot be deleted."""
         folder = self._folder(workspace, run_id)
         if folder.status().state.lives:
             raise UserError("training.still_lives", run=run_id)
         for ref in (f"run:{run_id}", f"run:{run_id}@last"):
             self.shelf.forget(ref)
-        shutil.rmtree(folder.path, ignore_errors=True)
+        try:
+            shutil.rmtree(folder.path)
+        except FileNotFoundError:
+            log.info("run %s: somebody else has deleted it, too", run_id)
+        except OSError as error:
+            raise disk_error(error, folder.status_file) from error
 
     # What the page asks
 
@@ -180,7 +215,8 @@ class RunQueue:
                 except UserError:
                     folder.write_status(replace(status, state=RunState.INTERRUPTED))
         for _, run_id in sorted(waiting):
-            RunFolder(workspace.folder("runs", run_id)).write_status(self._queued())
+            folder = RunFolder(workspace.folder("runs", run_id))
+            folder.write_status(self._queued(folder.status()))
             self._enqueue(workspace, run_id)
 
     def warm(self) -> None:
@@ -196,6 +232,8 @@ class RunQueue:
 
     def _enqueue(self, workspace: Workspace, run_id: str) -> None:
         with self._changed:
+            if (workspace, run_id) in (*self._waiting, self._current):
+                return
             self._waiting.append((workspace, run_id))
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="run-queue", daemon=True)
@@ -206,19 +244,47 @@ class RunQueue:
         while True:
             with self._changed:
                 self._current = None
+                self._changed.notify_all()
                 self._changed.wait_for(lambda: self._waiting or self.supervisor.closed)
                 if self.supervisor.closed:
                     return
                 self._current = workspace, run_id = self._waiting.pop(0)
-            self.supervisor.see_through(workspace, RunFolder(workspace.folder("runs", run_id)))
+            try:
+                self.supervisor.see_through(workspace, RunFolder(workspace.folder("runs", run_id)))
+            except Exception:
+                # The others wait for this thread.
+                log.exception("run %s", run_id)
 
-    def _queued(self) -> RunStatus:
-        """A waiting run carries the process that will start it: another app on this workspace leaves it alone then."""
+    def _queued(self, before: RunStatus | None = None) -> RunStatus:
+        """A waiting run carries the process that will start it: another app on this workspace leaves it alone then.
+
+        before: of a run that goes on; how far it came stays.
+        """
         import psutil
 
-        return RunStatus(
-            state=RunState.QUEUED, pid=os.getpid(), pid_created=psutil.Process().create_time(), heartbeat=time.time()
+        before = before or RunStatus(state=RunState.QUEUED)
+        return replace(
+            before,
+            earlier_seconds=before.seconds,
+            started=0.0,
+            state=RunState.QUEUED,
+            phase=Phase.STARTING,
+            pid=os.getpid(),
+            pid_created=born(psutil.Process()),
+            heartbeat=time.time(),
+            error=None,
+            ended=0.0,
         )
+
+    def _left_out(self, workspace: Workspace, run_id: str, state: RunState) -> bool:
+        """Take a run that waits out of the queue, with `state` from then on. False for one that does not wait."""
+        with self._lock:
+            if (workspace, run_id) not in self._waiting:
+                return False
+            self._waiting.remove((workspace, run_id))
+            folder = self._folder(workspace, run_id)
+            folder.write_last_status(replace(folder.status(), state=state, ended=time.time()))
+            return True
 
     def _new_folder(self, workspace: Workspace, name: str) -> tuple[str, RunFolder]:
         while True:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from backend.data.split import split_counts
 from backend.errors import UserError
 from backend.recipes import all_recipes
 from backend.recipes.base import Finding, Recipe, TrainArguments
@@ -36,9 +35,7 @@ def refuse_unfit(draft: RunSpec, version: DataVersion, facts: ModelFacts, device
         raise UserError("models.no_tokenizer", model=facts.title)
     if 0 < facts.max_length < chosen.max_length and not draft.new_model:
         raise UserError("training.too_long", model=facts.title, most=facts.max_length, wanted=chosen.max_length)
-    rows = split_counts(
-        version, draft.split, recipe.stratified_by(draft.columns), recipe.usable(version, draft.columns)
-    )
+    rows = {name: len(part) for name, part in recipe.split(version, draft.columns, draft.split).items()}
     _refuse_meaningless(chosen, recipe)
     _refuse_length(chosen, rows["train"] / max(1, draft.processes))
     if chosen.early_stopping_patience and not rows["validation"]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.data.version import DataVersion
 from backend.recipes.base import AnswersInDetail, Recipe, Report
 from backend.training.prepared import Prepared, Split
 from backend.training.scoring import Scores
@@ -47,7 +48,9 @@ def build_report(
         confusion=detail.confusion,
         scatter=detail.scatter,
         settled=settled,
-        wrong=_wrong(prepared, {role: spec.columns[role] for role in recipe.text_roles}, split, detail),
+        wrong=wrong_rows(
+            prepared.version, {role: spec.columns[role] for role in recipe.text_roles}, split.row_ids, detail
+        ),
         wrong_count=len(detail.mistakes),
         facts=facts,
     )
@@ -57,15 +60,16 @@ def _answers(scored: tuple[Split, Scores]) -> tuple[np.ndarray, np.ndarray]:
     return scored[1].logits, scored[1].targets
 
 
-def _wrong(
-    prepared: Prepared, columns: Mapping[str, str], split: Split, detail: AnswersInDetail
+def wrong_rows(
+    version: DataVersion, columns: Mapping[str, str], row_ids: np.ndarray, detail: AnswersInDetail
 ) -> list[dict[str, Any]]:
+    """Report.wrong. columns: of the texts, by role; row_ids: of the rows that were answered, (rows,)."""
     mistakes = detail.mistakes[:WRONG_KEPT]
-    rows = prepared.version.load().select_columns([*columns.values()]).select(split.row_ids[mistakes])
+    rows = version.load().select_columns([*columns.values()]).select(row_ids[mistakes])
     wrong = []
     for place, row in zip(mistakes.tolist(), rows, strict=True):
         true, answer, confidence = detail.shown(place)
         texts = {role: str(row[column])[:TEXT_KEPT] for role, column in columns.items()}
-        kept = {"row_id": int(split.row_ids[place]), "true": true, "answer": answer, "confidence": confidence}
+        kept = {"row_id": int(row_ids[place]), "true": true, "answer": answer, "confidence": confidence}
         wrong.append(kept | texts)
     return wrong

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+import gc
 import time
 import traceback
 from collections.abc import Callable
@@ -20,12 +19,13 @@ from backend.training.causes import explain
 from backend.training.from_nothing import fit_words
 from backend.training.group import Group, explain_together
 from backend.training.prepared import Prepared, pad_alike, prepare
+from backend.training.resuming import forget_checkpoints, halve, saved_state
 from backend.training.run_folder import RunFolder
 from backend.training.spec import TRAIN_ROWS_SCORED, Phase, RunSpec, RunState
-from backend.workspace import disk_error, write_json
 
 if TYPE_CHECKING:
     from backend.recipes.base import Report
+    from backend.training.checkpoint import Saved
     from backend.training.scoring import Scores
     from backend.training.watch import Watch
 
@@ -39,21 +39,41 @@ def train(run_dir: Path, launcher: str = "process", group: Group | None = None) 
     board = Board(folder, launcher)
     state, cause = RunState.FAILED, None
     try:
-        # On a full disk closing fails, too.
-        with closing(Recorder(folder.metrics)) as recorder:
-            state = _train(folder, folder.spec(), board, recorder, group or Group())
-    except Exception as error:  # noqa: BLE001 - the border of a run: every cause becomes its status
-        if not isinstance(error, UserError):
-            board.say(traceback.format_exc())
-        cause = explain_together(error, run_dir) if group and group.size > 1 else explain(error, run_dir)
-        board.say(str(cause))
+        while True:
+            state, cause = _attempt(folder, board, group or Group())
+            if cause is None or cause.key != "training.out_of_memory" or (group and group.size > 1):
+                break
+            # What the attempt held is free by now: try again with less at a time.
+            gc.collect()
+            halved = halve(folder)
+            if not halved:
+                break
+            board.remark(halved)
     finally:
         board.end(state, cause)
     return state
 
 
-def _train(folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder, group: Group) -> RunState:
-    began = time.time()
+def _attempt(folder: RunFolder, board: Board, group: Group) -> tuple[RunState, UserError | None]:
+    """(how it ended, why if it did not end well). Goes on from where an earlier attempt was cut off."""
+    try:
+        saved = saved_state(folder, board)
+        # On a full disk closing fails, too.
+        with closing(Recorder(folder.metrics, saved["metrics_bytes"] if saved else 0)) as recorder:
+            return _train(folder, folder.spec(), board, recorder, group, saved), None
+    except Exception as error:  # noqa: BLE001 - the border of a run: every cause becomes its status
+        if not isinstance(error, UserError):
+            board.say(traceback.format_exc())
+        cause = explain_together(error, folder.path) if group.size > 1 else explain(error, folder.path)
+        board.say(str(cause))
+        # A full disk can be mended, and the run goes on from its last checkpoint.
+        return RunState.PAUSED if cause.key == "training.disk_full" else RunState.FAILED, cause
+
+
+def _train(
+    folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder, group: Group, saved: Saved | None
+) -> RunState:
+    began = time.time() - (saved["watch"]["elapsed"] if saved else 0.0)
     board.update(phase=Phase.PREPARING)
     recipe = all_recipes()[spec.recipe]
     prepared = prepare(spec, token_cache(folder), lambda done, total: None)
@@ -70,16 +90,19 @@ def _train(folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder, g
     if group.size > 1:
         from backend.training.together import SharedWatch
 
-        watch: Watch = SharedWatch(group, spec, recipe, prepared, board, recorder, pad)
+        group.tell(saved is not None)
+        watch: Watch = SharedWatch(group, spec, recipe, prepared, board, recorder, pad, saved)
     else:
         from backend.training.watch import Watch
 
-        watch = Watch(spec, recipe, prepared, board, recorder, pad)
+        watch = Watch(spec, recipe, prepared, board, recorder, pad, saved)
     if spec.loop == "head":
         from backend.training.head import answer
 
         return answer(model, watch, began)
     loop_of(spec)(model, spec, prepared, watch)
+    if watch.paused:
+        return RunState.PAUSED
     if watch.last_scores is None or watch.step == 0:
         raise UserError("training.no_steps")
     _finish(folder, model, watch, began)
@@ -123,7 +146,7 @@ def _finish(folder: RunFolder, model: Any, watch: Watch, began: float) -> None:
     """Score what is kept and save it: the best state as model/, and after a stop the last one as model-last/."""
     from backend.recipes.freezing import parameter_counts
     from backend.recipes.lora import merged
-    from backend.training.watch import keep_model
+    from backend.training.checkpoint import keep_model, restore_best
 
     board, steps, tokenizer = watch.board, watch.step, watch.prepared.tokenizer
     facts = {
@@ -133,6 +156,7 @@ def _finish(folder: RunFolder, model: Any, watch: Watch, began: float) -> None:
         "planned_steps": watch.total_steps,
         "stopped": watch.stopped,
         "ended_early": watch.ended_early,
+        "state_seconds": round(watch.state_seconds, 2),
         "train_rows": len(watch.prepared.splits["train"]),
         "trained_parameters": parameter_counts(model)[0],
         "new_weights": ", ".join(getattr(model, "new_weights", ())) or False,
@@ -141,34 +165,19 @@ def _finish(folder: RunFolder, model: Any, watch: Watch, began: float) -> None:
     if watch.stopped and watch.best_step != steps and watch.last_scores is not None:
         report = _report(model, watch, watch.last_scores, facts | {"best_step": steps}, began)
         board.update(phase=Phase.SAVING)
-        keep_model(merged(model, copied=True), folder.model_last)
-        _keep_words(folder.model_last, tokenizer, report)
+        keep_model(merged(model, copied=True), folder.model_last, tokenizer, report.settled)
         folder.write_report(report, "report-last.json")
     if watch.best_step != steps:
-        _load_weights(model, folder.best)
+        restore_best(model, folder.best(watch.best_step))
     assert watch.best_scores is not None
     plain = merged(model)
-    if plain is not model:
-        keep_model(plain, folder.best)
     facts["parameters"] = parameter_counts(plain)[1]
     report = _report(plain, watch, watch.best_scores, facts | {"best_step": watch.best_step}, began)
     board.update(phase=Phase.SAVING)
-    try:
-        _keep_words(folder.best, tokenizer, report)
-        folder.best.rename(folder.model)
-        if not watch.spec.arguments.save_steps:
-            shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
-    except OSError as error:
-        raise disk_error(error, folder.model) from error
+    keep_model(plain, folder.model, tokenizer, report.settled)
+    # The report comes last: where it is, the run is whole, whatever happens from here on.
     folder.write_report(report)
-
-
-def _keep_words(model: Path, tokenizer: Any, report: Report) -> None:
-    """Put the tokenizer beside a saved model, and into its config what was settled on the validation split."""
-    tokenizer.save_pretrained(model)
-    if report.settled:
-        config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-        write_json(model / "config.json", config | dict(report.settled))
+    forget_checkpoints(folder)
 
 
 def _report(model: Any, watch: Watch, watched: Scores, facts: dict[str, Any], began: float) -> Report:
@@ -188,15 +197,3 @@ def _report(model: Any, watch: Watch, watched: Scores, facts: dict[str, Any], be
         "peak_memory_mib": round(watch.board.peak_memory_mib, 1),
     }
     return build_report(watch.recipe, watch.prepared, watch.spec, scored, facts)
-
-
-def _load_weights(model: Any, folder: Path) -> None:
-    """Put a checkpoint's weights into the model in memory."""
-    from safetensors.torch import load_model
-
-    from backend.recipes.lora import is_lora, load_adapter
-
-    if is_lora(model):
-        load_adapter(model, folder)
-        return
-    load_model(model, str(folder / "model.safetensors"))

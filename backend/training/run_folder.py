@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backend.errors import UserError
 from backend.metrics.record import read_points
 from backend.recipes.base import Report
 from backend.training.spec import MetricPoint, RunSpec, RunState, RunStatus
-from backend.workspace import write_atomically, write_json
+from backend.workspace import disk_error, write_atomically, write_json
 
 RESERVE = ".reserve"
+CONTROL = "control.json"
+Request = Literal["stop", "pause"]
 RESERVE_BYTES = 32768
+# What terminals draw colours by.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 logger = logging.getLogger(__name__)
 
 
@@ -51,9 +57,18 @@ class RunFolder:
         return self.path / "status.json"
 
     @property
-    def best(self) -> Path:
-        """The best checkpoint while the run lives."""
-        return self.path / "checkpoints" / "best"
+    def checkpoints(self) -> Path:
+        """What the run needs while it goes, and the checkpoints that are to stay."""
+        return self.path / "checkpoints"
+
+    @property
+    def state_file(self) -> Path:
+        """What an unfinished run goes on from."""
+        return self.checkpoints / "state.pt"
+
+    def best(self, step: int) -> Path:
+        """The best model so far, as it was after a step. Two may be there until state.pt names the newer one."""
+        return self.checkpoints / f"best-{step}"
 
     @property
     def model(self) -> Path:
@@ -90,13 +105,19 @@ class RunFolder:
         """Replace the status."""
         write_json(self.status_file, status.to_json())
 
+    @property
+    def unbegun(self) -> RunState:
+        """What a run is that was taken out before it trained: one that has trained before can still go on."""
+        return RunState.PAUSED if self.state_file.exists() else RunState.STOPPED
+
     def reserve_space(self) -> None:
         """Keep a few blocks of the disk, so that a run that fills it can still say so. Raises UserError, disk full."""
         write_atomically(self.path / RESERVE, b"0" * RESERVE_BYTES)
 
     def write_last_status(self, status: RunStatus) -> None:
         """Replace the status for good, on a full disk, too: the space reserved is given back first."""
-        (self.path / RESERVE).unlink(missing_ok=True)
+        with suppress(OSError):
+            (self.path / RESERVE).unlink(missing_ok=True)
         self.write_status(status)
 
     def points(self) -> list[MetricPoint]:
@@ -139,18 +160,27 @@ class RunFolder:
                 text = file.read().decode("utf-8", errors="replace")
         except OSError:
             return ""
-        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+        return "\n".join(_COLOURS.sub("", text).replace("\r", "\n").splitlines()[-lines:])
 
-    def request_stop(self) -> None:
-        """Ask the run to end after its present step."""
-        write_json(self.path / "control.json", {"stop": True})
+    def request(self, what: Request) -> None:
+        """Ask the run to end after its present step: for good, or to go on later."""
+        write_json(self.path / CONTROL, {what: True})
 
-    def stop_requested(self) -> bool:
-        """Whether someone asked the run to end. Cheap: asked after every step."""
+    def requested(self) -> Request | None:
+        """What someone asked of the run. Cheap: asked after every step."""
         try:
-            control: Any = json.loads((self.path / "control.json").read_text(encoding="utf-8"))
+            control: Any = json.loads((self.path / CONTROL).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return False
+            return None
         except (OSError, ValueError):
-            return True
-        return bool(isinstance(control, dict) and control.get("stop"))
+            return "stop"
+        asked = control if isinstance(control, dict) else {}
+        return "stop" if asked.get("stop") else "pause" if asked.get("pause") else None
+
+    def withdraw_request(self) -> None:
+        """Nobody asks anything of the run any more. Raises UserError where that cannot be written."""
+        control = self.path / CONTROL
+        try:
+            control.unlink(missing_ok=True)
+        except OSError as error:
+            raise disk_error(error, control) from error

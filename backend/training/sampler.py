@@ -57,15 +57,15 @@ class LengthGroupedBatches:
         self.drop_last = False
         self.seed = seed
         self.process, self.processes = process, processes
-        self.epoch = 0
+        self.epoch = self.skip = 0
 
-    def set_epoch(self, epoch: int) -> None:
-        """The epoch whose order the next iteration gives."""
-        self.epoch = epoch
+    def set_epoch(self, epoch: int, skip: int = 0) -> None:
+        """The epoch whose order the next iteration gives, less so many batches at its beginning."""
+        self.epoch, self.skip = epoch, skip
 
     def __iter__(self) -> Iterator[list[int]]:
         batches = length_grouped(self.lengths, self.batch_size, self.seed, self.epoch)
-        return (part_of(batch, self.process, self.processes) for batch in batches)
+        return (part_of(batch, self.process, self.processes) for batch in batches[self.skip :])
 
     def __len__(self) -> int:
         return -(-len(self.lengths) // self.batch_size)

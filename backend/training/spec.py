@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal
 
 from backend.data.split import SplitPlan
+from backend.errors import UserError
 from backend.recipes.base import Preset, Recipe, TrainArguments
 
 SPEC_VERSION = 1
 TRAIN_ROWS_SCORED = 1000
 """Of a large training split the report scores this many rows."""
+FATAL = ("training.diverged", "training.diverging", "training.no_steps", "training.bad_spec")
+"""What ends a run that would end in the same way if it went on."""
 Launcher = Literal["thread", "process", "accelerate"]
 Loop = Literal["trainer", "native", "head"]
 """What trains: transformers.Trainer, our own loop on Accelerate, or a linear head on features computed once."""
 
 
 class RunState(StrEnum):
-    """Where a run is. stopped: ended by a person, kept and evaluated; interrupted: cut off by a crash or a restart."""
+    """Where a run is. stopped: ended by a person, kept and evaluated; paused: by a person or a full disk, to go on
+    later; interrupted: cut off by a crash or a restart."""
 
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
     STOPPED = "stopped"
+    PAUSED = "paused"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
 
@@ -31,6 +36,11 @@ class RunState(StrEnum):
     def lives(self) -> bool:
         """Whether more will come of it by itself."""
         return self in (RunState.QUEUED, RunState.RUNNING)
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it ended before its end, so that it may be taken up again."""
+        return self in (RunState.PAUSED, RunState.INTERRUPTED, RunState.FAILED)
 
 
 class Phase(StrEnum):
@@ -61,6 +71,9 @@ class RunSpec:
     arguments: TrainArguments = TrainArguments()
     launcher: Literal["auto", "thread", "process", "accelerate"] = "auto"
     loop: Loop = "trainer"
+    checkpoint_seconds: float = 60.0
+    """How much work a crash may cost: the state to go on from is written so often, and less often where that costs
+    more than a twenty-fifth of the time."""
     processes: int = 1
     """How many processes the accelerate launcher starts."""
     new_model: dict[str, Any] = field(default_factory=dict)
@@ -92,8 +105,6 @@ class RunSpec:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RunSpec:
         """The inverse of to_json. Raises UserError training.spec_version or training.bad_spec."""
-        from backend.errors import UserError
-
         if data.get("spec_version") != SPEC_VERSION:
             raise UserError("training.spec_version", found=data.get("spec_version"), known=SPEC_VERSION)
         try:
@@ -117,11 +128,14 @@ class RunStatus:
     memory_mib: float = 0.0
     """Resident size of the process that trains."""
     started: float = 0.0
+    """Of the present or last attempt: a run that goes on is started again. 0: it waits, or never began."""
     ended: float = 0.0
+    earlier_seconds: float = 0.0
+    """What the attempts before it took."""
     heartbeat: float = 0.0
     pid: int = 0
     pid_created: float = 0.0
-    """Start time of that process: a pid alone may have been given to another since."""
+    """Start of that process, in seconds since the machine's: a pid alone may have been given to another since."""
     best_step: int = 0
     best_value: float | None = None
     launcher: str = ""
@@ -130,6 +144,24 @@ class RunStatus:
     baseline_label: str = ""
     error: dict[str, Any] | None = None
     """UserError.to_json of what ended it."""
+    remarks: list[dict[str, Any]] = field(default_factory=list)
+    """UserError.to_json of what happened and was mended on the way: taken up again, a smaller batch."""
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it ended before its end, for a reason that does not wait for it again."""
+        return self.state.can_go_on and not (self.error and self.error["key"] in FATAL)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been worked on so far, without the time in which it was paused or cut off."""
+        present = (self.ended or self.heartbeat) - self.started if self.started else 0.0
+        return self.earlier_seconds + max(0.0, present)
+
+    def remarked(self, said: UserError) -> RunStatus:
+        """With something that happened and was mended; it takes the place of what was said of the same kind."""
+        kept = [one for one in self.remarks if one["key"] != said.key]
+        return replace(self, remarks=[*kept, said.to_json()])
 
     def to_json(self) -> dict[str, Any]:
         """What status.json keeps."""
@@ -155,6 +187,16 @@ class MetricPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Arguments that make a run fit into memory, by name, and what it then needs. Texts `forecast.fit.{kind}`."""
+
+    kinds: tuple[str, ...]
+    """batch, checkpointing, length, lora: what is changed."""
+    arguments: dict[str, Any]
+    memory_mib: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """What a run will take, from a few measured steps on its own data."""
 
@@ -175,3 +217,7 @@ class Forecast:
     """Share of tokens that the tokenizer does not know."""
     measured_batches: int
     verdict: Literal["fits", "tight", "exceeds"] = "fits"
+    memory_parts_mib: dict[str, float] = field(default_factory=dict)
+    """What the memory is for: weights, gradients, optimizer, activations, saving, program."""
+    change: Change | None = None
+    """The smallest change with which it fits; None where it fits, or where no change is enough."""

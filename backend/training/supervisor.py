@@ -11,8 +11,11 @@ from backend.data.library import list_data
 from backend.errors import UserError
 from backend.models import ModelShelf, device_name
 from backend.settings import Settings
+from backend.training.causes import memory_kills
 from backend.training.launchers import Launched, launch
 from backend.training.nursery import Nursery
+from backend.training.recovery import ended_well
+from backend.training.resuming import halve
 from backend.training.run_folder import RunFolder
 from backend.training.spec import Launcher, Phase, RunSpec, RunState, RunStatus
 from backend.workspace import Workspace
@@ -44,7 +47,8 @@ class Supervisor:
         except _StopAsked:
             if not self.closed:
                 # started: 0, since it never trained.
-                self._end(folder, replace(folder.status(), state=RunState.STOPPED, started=0.0))
+                state = RunState.PAUSED if folder.requested() == "pause" else folder.unbegun
+                self._end(folder, replace(folder.status(), state=state, started=0.0))
         except Exception as error:  # noqa: BLE001 - the thread that owns a run: every cause becomes its status
             if not self.closed:
                 self._fail(folder, error)
@@ -59,6 +63,9 @@ class Supervisor:
             log.warning("run %s: trackio: %s", folder.run_id, error)
 
     def _run(self, workspace: Workspace, folder: RunFolder) -> None:
+        if folder.status().state is not RunState.QUEUED:
+            # Somebody else has taken it up meanwhile.
+            return
         spec = folder.spec()
         status = replace(folder.status(), state=RunState.RUNNING, phase=Phase.STARTING, started=time.time())
         folder.write_status(status)
@@ -69,19 +76,37 @@ class Supervisor:
         # Asking for the device may import torch: not while a person waits for Start.
         folder.write_spec(replace(spec, model_path=str(facts.path), device=device_name(self.settings)))
         self.heed(folder)
-        launched = launch(self._launcher(spec), folder.path, self.nursery)
-        self._watch(launched, folder)
-        if self.closed:
-            launched.end()
-            return
-        if folder.status().state.lives:
-            self._fail(folder, launched.cause())
+        launcher = self._launcher(spec)
+        while True:
+            kills = memory_kills()
+            launched = launch(launcher, folder.path, self.nursery)
+            self._watch(launched, folder)
+            if self.closed:
+                launched.end()
+                return
+            status = folder.status()
+            if status.state.lives and folder.report():
+                ended_well(folder)
+                break
+            if _lacks_memory(status, spec, memory_kills() > kills) and self._with_less(folder, status):
+                continue
+            if status.state.lives:
+                self._fail(folder, launched.cause())
+            break
         # After the last word: where the nursery was killed with the run, starting the copy starts another.
         self.mirror(folder)
 
+    def _with_less(self, folder: RunFolder, status: RunStatus) -> bool:
+        """The system has killed the run for want of memory: go on with half the batch. False where it was one row."""
+        said = halve(folder)
+        if said is None:
+            return False
+        folder.write_status(replace(status.remarked(said), state=RunState.RUNNING, error=None, ended=0.0))
+        return True
+
     def heed(self, folder: RunFolder) -> None:
         """Raise _StopAsked when the run is not to go on. Asked until it is launched; then it looks by itself."""
-        if self.closed or folder.stop_requested():
+        if self.closed or folder.requested():
             raise _StopAsked
 
     def _watch(self, launched: Launched, folder: RunFolder) -> None:
@@ -120,6 +145,14 @@ class Supervisor:
             return "process"
         brief = forecast.seconds_high < THREAD_SECONDS and forecast.memory_mib < THREAD_MIB
         return "thread" if brief else "process"
+
+
+def _lacks_memory(status: RunStatus, spec: RunSpec, killed: bool) -> bool:
+    """Whether a run ended for want of memory. A process alone has tried with less itself, unless it was killed."""
+    if killed:
+        return status.state.lives or status.state is RunState.FAILED
+    short = status.state is RunState.FAILED and (status.error or {}).get("key") == "training.out_of_memory"
+    return short and spec.processes > 1
 
 
 class _Told:

@@ -11,6 +11,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from backend.training import optimization
+from backend.training.checkpoint import Moving
 from backend.training.prepared import Prepared
 from backend.training.sampler import LengthGroupedBatches
 from backend.training.spec import RunSpec
@@ -18,7 +19,7 @@ from backend.training.watch import Watch
 
 
 def train(model: Any, spec: RunSpec, prepared: Prepared, watch: Watch) -> None:
-    """Train the model in place until its last step or a stop; what is scored, kept and told goes through the watch."""
+    """Train the model in place until its last step, a stop or a pause; scores and news go through the watch."""
     optimization.checkpointing(model, spec.arguments)
     loop = _Loop(model, spec, prepared, watch)
     loop.train()
@@ -49,7 +50,10 @@ class _Loop(Trainer):
         batches = LengthGroupedBatches(
             self.rows.lengths.tolist(), together, self.seed, args.process_index, args.world_size
         )
-        loader = torch.utils.data.DataLoader(self.rows.features, batch_sampler=batches, collate_fn=self.data_collator)
+        # The loader has chance of its own, so that what it draws does not move the dropout.
+        loader = torch.utils.data.DataLoader(
+            self.rows.features, batch_sampler=batches, collate_fn=self.data_collator, generator=torch.Generator()
+        )
         # Each process has its part of the batches already: Accelerate is to move them, not to share them out.
         return prepare_data_loader(loader, accelerator.device, num_processes=1, process_index=0, put_on_device=True)
 
@@ -66,14 +70,34 @@ class _Loop(Trainer):
         loss = self.error_of(output, inputs["labels"]) * share
         return (loss, output) if return_outputs else loss
 
+    def _init_training_state(self, max_steps: int, steps_per_epoch: int, *rest: Any) -> tuple[int, int]:
+        """(epochs, batches of the present one) that were done before: the watch knows from its checkpoint, not from
+        the files that Trainer would have written."""
+        super()._init_training_state(max_steps, steps_per_epoch, *rest)
+        self.state.global_step = self.watch.step
+        epochs, steps = divmod(self.watch.step, steps_per_epoch)
+        return epochs, steps * self.args.gradient_accumulation_steps
+
+    def _run_epoch(self, **parts: Any) -> None:  # type: ignore[override]
+        """Called by Trainer; that it goes on is what makes it skip."""
+        super()._run_epoch(**parts | {"resume_from_checkpoint": "the watch's" if self.watch.resumed else None})
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        """Called by Trainer after it has skipped the batches that were done before."""
+        self.watch.restore_chance()
+
+    def _maybe_log_save_evaluate(self, *parts: Any, **named: Any) -> None:
+        """Called by Trainer after each step, and once more after each epoch."""
+        super()._maybe_log_save_evaluate(*parts, **named)
+        self.watch.end_step()
+        if self.watch.over:
+            self.control.should_training_stop = True
+
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Called by Trainer after it has logged the step."""
         # Else Trainer would score again at the end of the epoch.
         self.control.should_evaluate = False
-        point = self.watch.evaluate(self.model)
-        if self.watch.ended_early:
-            self.control.should_training_stop = True
-        return point
+        return self.watch.evaluate(self.model)
 
 
 class _Follower(TrainerCallback):
@@ -83,14 +107,17 @@ class _Follower(TrainerCallback):
         self.loop, self.watch = loop, watch
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.watch.begin(self.loop.model, state.max_steps)
-        state.logging_steps = self.watch.log_every
+        loop, watch = self.loop, self.watch
+        scaler = loop.accelerator.scaler
+        watch.begin(Moving(loop.model, loop.optimizer, loop.lr_scheduler, loop._tr_loss, scaler), state.max_steps)
+        loop._globalstep_last_logged = watch.logged_step
+        state.logging_steps = watch.log_every
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.watch.after_step(state.global_step, state.epoch)
         control.should_evaluate = self.watch.due
         if self.watch.stopped:
-            control.should_training_stop = control.should_log = True
+            control.should_log = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if logs and "loss" in logs:

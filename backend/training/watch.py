@@ -1,6 +1,7 @@
-"""What both training loops do between their steps: score, keep the best state, record, tell, and heed a stop.
+"""What both training loops do between their steps: score, keep the best state, record, tell, and heed what is asked.
 
-A loop calls `begin` before its first step, `after_step` after each, and `log` whenever it has a loss to tell.
+A loop calls `begin` before its first step, `after_step` after each, `log` whenever it has a loss to tell, and
+`end_step` when nothing more happens at the step; it ends when the watch says that it is over.
 """
 
 from __future__ import annotations
@@ -9,27 +10,40 @@ import math
 import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from backend.errors import UserError
+from backend.metrics.curve import diverging
 from backend.metrics.record import Recorder
 from backend.recipes.base import LESS_IS_BETTER, Recipe
 from backend.training.board import Board
+from backend.training.checkpoint import Moving, Saved, keep_best, keep_model, pack, set_chance, unpack, write_state
 from backend.training.optimization import marks
 from backend.training.prepared import Prepared
+from backend.training.resuming import inputs
 from backend.training.scoring import Scores, score
 from backend.training.spec import MetricPoint, Phase, RunSpec
-from backend.workspace import disk_error
 
 LOGGED_POINTS = 100
+STATE_SHARE = 25
+# What of a watch goes into the state that a run goes on from.
+KEPT = (
+    "step", "best_step", "best_value", "shown", "rows", "scoring_seconds", "train_seconds", "state_seconds",
+    "logged_step", "_worse", "_logged",
+)  # fmt: skip
 
 
 class Watch:
     """One run from its first score to its last. Imported only where a run trains."""
 
-    def __init__(self, spec: RunSpec, recipe: Recipe, prepared: Prepared, board: Board, recorder: Recorder, pad: Any):
-        """pad: the collator that makes a batch of features."""
+    is_main = True
+    process = 0
+
+    def __init__(
+        self, spec: RunSpec, recipe: Recipe, prepared: Prepared, board: Board, recorder: Recorder, pad: Any,
+        saved: Saved | None = None,
+    ):  # fmt: skip
+        """pad: the collator that makes a batch of features. saved: what the run goes on from."""
         self.spec, self.recipe, self.prepared = spec, recipe, prepared
         self.board, self.recorder, self.pad = board, recorder, pad
         self.metric = spec.best_metric(recipe)
@@ -38,38 +52,61 @@ class Watch:
         self.best_step = 0
         # Of two states with equal metric, the one with the lower loss is the better one.
         self.best_value = (-math.inf, -math.inf)
+        self.shown: float | None = None
+        """The chosen metric of the best state, as it is told."""
         self.best_scores: Scores | None = None
         self.last_scores: Scores | None = None
-        self.stopped = False
+        self.stopped = self.paused = False
         self.ended_early = False
         """The last checks brought nothing better, as often as the arguments allow: the loop ends here."""
         self._worse = 0
-        self._model: Any = None
-        self.step = self.total_steps = 0
+        self._moving: Any = None
+        self._saved = saved
+        self.resumed = saved is not None
+        self.step: int = saved["watch"]["step"] if saved else 0
+        self.logged_step = self.total_steps = 0
         self.log_every = 1
         self.scoring_seconds = 0.0
         self.train_seconds = 0.0
+        self.state_seconds = 0.0
+        """What keeping the state to go on from has cost so far."""
         self.rows = 0
         self._started = time.perf_counter()
         self._scored_at: set[int] = set()
         self._logged = (0, 0.0)
+        self._losses: list[float] = []
+        self._over_at = self._committed = -1
+        # When the state was last written, and how long that took.
+        self._written, self._cost = time.perf_counter(), 0.0
+        self._state_due = False
 
-    def begin(self, model: Any, total_steps: int) -> None:
-        """The first step comes next: score the model as it is, so that every curve starts at the true "before"."""
-        self.total_steps, self._model = total_steps, model
+    def begin(self, moving: Moving, total_steps: int) -> None:
+        """The first step comes next: score the model as it is, so that every curve starts at the true "before".
+
+        Where the run goes on, put everything back as it was after the last step that was kept.
+        """
+        self.total_steps, self._moving = total_steps, moving
         self._scored_at = marks(total_steps, self.spec.arguments)
         self.log_every = self.spec.arguments.logging_steps or max(1, min(10, total_steps // LOGGED_POINTS))
         self.board.update(phase=Phase.TRAINING, total_steps=total_steps)
-        self._started = time.perf_counter()
-        self.evaluate(model)
+        self._started = self._written = time.perf_counter()
+        if self._saved is None:
+            self.evaluate(moving.model)
+        else:
+            self._go_on(self._saved)
 
     def after_step(self, step: int, epoch: float) -> None:
         """An optimizer step was made; epoch: how many are done, with the part of the present one."""
         self.step = step
         # By the part of the epoch, since its last batch may be smaller than the others.
         self.rows = round(epoch * len(self.prepared.splits["train"]))
-        if self.board.folder.stop_requested():
-            self.stopped = True
+        if self.board.gone:
+            raise UserError("training.folder_gone")
+        asked = self.board.folder.requested()
+        self.stopped, self.paused = asked == "stop", asked == "pause"
+        # So seldom that it costs a twenty-fifth of the time at most.
+        often = max(self.spec.checkpoint_seconds, STATE_SHARE * self._cost)
+        self._state_due = time.perf_counter() - self._written > often
         training = max(time.perf_counter() - self._started - self.scoring_seconds, 1e-9)
         self.train_seconds = training
         left = (self.total_steps - step) * training / step
@@ -86,6 +123,25 @@ class Watch:
         if every and step % every == 0:
             self._keep_checkpoint()
 
+    def end_step(self) -> None:
+        """Keep what the run could go on from, when it is time or when somebody pauses it."""
+        if self._over_at == self.step:
+            return
+        self._over_at = self.step
+        if self._is_end:
+            self.paused = False
+        elif self.paused or self._state_due:
+            self._write_state()
+
+    @property
+    def over(self) -> bool:
+        """Whether the loop ends here."""
+        return self.paused or self._is_end
+
+    @property
+    def _is_end(self) -> bool:
+        return self.stopped or self.ended_early or self.step >= self.total_steps
+
     @property
     def due(self) -> bool:
         """Whether the state after the present step is to be scored."""
@@ -95,6 +151,13 @@ class Watch:
         """A point of the training curves. Raises UserError training.diverged when a number is none any more."""
         if not math.isfinite(loss) or not math.isfinite(grad_norm or 0.0):
             raise UserError("training.diverged", step=self.step, learning_rate=self.spec.arguments.learning_rate)
+        self._losses.append(loss)
+        if diverging(self._losses):
+            raise UserError(
+                "training.diverging", step=self.step, learning_rate=self.spec.arguments.learning_rate,
+                first=f"{self._losses[0]:.3g}", last=f"{loss:.3g}",
+            )  # fmt: skip
+        self.logged_step = self.step
         rows, seconds = self._logged
         speed = (self.rows - rows) / max(self.train_seconds - seconds, 1e-9)
         self._logged = (self.rows, self.train_seconds)
@@ -114,8 +177,10 @@ class Watch:
         # Before the first step nothing has been learnt: worth a point, but no checkpoint.
         if self.step and ((chosen, -scores.loss) > self.best_value or self.watched != "validation"):
             self.best_step, self.best_value, self.best_scores = self.step, (chosen, -scores.loss), scores
-            keep_model(model, self.board.folder.best)
-            self.board.update(best_step=self.step, best_value=values[self.metric])
+            self.shown = values[self.metric]
+            keep_best(model, self.board.folder.best(self.step))
+            self._forget_best(self.step, self._committed)
+            self.board.update(best_step=self.step, best_value=self.shown)
             self._worse = 0
         elif self.step:
             self._worse += 1
@@ -145,29 +210,73 @@ class Watch:
 
     def _keep_checkpoint(self) -> None:
         """The present state as checkpoints/step-N, with the tokenizer; of these the newest ones stay."""
-        folder = self.board.folder.best.with_name(f"step-{self.step}")
-        keep_model(self._model, folder)
-        self.prepared.tokenizer.save_pretrained(folder)
+        folder = self.board.folder.checkpoints / f"step-{self.step}"
+        keep_model(self._moving.model, folder, self.prepared.tokenizer)
         kept = sorted(folder.parent.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
         for old in kept[: -self.spec.arguments.save_total_limit]:
             shutil.rmtree(old, ignore_errors=True)
 
+    def _write_state(self) -> None:
+        """Replace state.pt. All processes take part; the main one writes."""
+        began = time.perf_counter()
+        own = self.gather(self._moving.own())
+        if self.is_main:
+            state = self._moving.state() | {
+                "own": own,
+                "metrics_bytes": self.recorder.sync(),
+                "inputs": inputs(self.spec),
+                "watch": self._place(),
+            }
+            write_state(self.board.folder.state_file, state)
+            self._committed = self.best_step
+            self._forget_best(self.best_step)
+        self._written = time.perf_counter()
+        self._cost = self._written - began
+        self.state_seconds += self._cost
+        self.board.say(f"state kept at step {self.step}, in {self._cost:.2f} s")
+
+    def _place(self) -> Saved:
+        """Where the run is, in plain values and tensors."""
+        return {
+            **{name: getattr(self, name) for name in KEPT},
+            "elapsed": time.perf_counter() - self._started,
+            "best_scores": pack(self.best_scores),
+            "last_scores": pack(self.last_scores),
+        }
+
+    def _go_on(self, saved: Saved) -> None:
+        place = saved["watch"]
+        for name in KEPT:
+            setattr(self, name, place[name])
+        self.best_value = (self.best_value[0], self.best_value[1])
+        self._started -= place["elapsed"]
+        self.best_scores, self.last_scores = unpack(place["best_scores"]), unpack(place["last_scores"])
+        self._committed = self.best_step
+        if self.is_main:
+            self._forget_best(self.best_step)
+            points = self.board.folder.points()
+            self._losses = [point.values["loss"] for point in points if "loss" in point.values]
+        self._moving.restore(saved, self.process)
+        # As large as the run itself, and no longer needed.
+        del saved["weights"], saved["optimizer"]
+        self.board.update(step=self.step, best_step=self.best_step, best_value=place["shown"])
+        self.board.say(f"goes on after step {self.step}")
+
+    def restore_chance(self) -> None:
+        """Put the random numbers back where they were; for a loop that draws some while it finds its place."""
+        if self._saved and self.process < len(self._saved["own"]):
+            set_chance(self._saved["own"][self.process]["chance"])
+
+    def _forget_best(self, *steps: int) -> None:
+        """Remove the best states but those of these steps."""
+        wanted = {self.board.folder.best(step) for step in steps}
+        for folder in self.board.folder.checkpoints.glob("best-*"):
+            if folder not in wanted:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def gather(self, own: Any) -> list[Any]:
+        """What each process has of its own; here there is one."""
+        return [own]
+
     def _record(self, values: dict[str, float]) -> None:
         self.recorder.add(MetricPoint(self.step, time.perf_counter() - self._started, values))
-
-
-def keep_model(model: Any, folder: Path) -> None:
-    """Replace the model in a folder, so that a crash leaves the old one or the new one. Raises UserError, disk full."""
-    temporary = folder.with_name(f".{folder.name}.new")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        model.save_pretrained(temporary)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise disk_error(error, folder) from error
-    except Exception:
-        # safetensors has an error class of its own for a full disk.
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise

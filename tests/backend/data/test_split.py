@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -166,3 +168,19 @@ def test_a_file_name_tells_its_split(stem: str, split: str) -> None:
 def test_shares_that_leave_nothing_are_refused(shares: tuple[float, float]) -> None:
     with pytest.raises(UserError):
         SplitPlan(validation_share=shares[0], test_share=shares[1])
+
+
+def test_a_plan_that_leaves_rows_out_needs_to_know_which_are_alike(make) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=r"Recipe\.split"):
+        split_rows(make(["a", "b"] * 20), SplitPlan(leave_out=("leaks",)), "label")
+
+
+def test_a_plan_read_from_json_is_the_plan_that_was_written() -> None:
+    plan = SplitPlan(leave_out=("leaks", "duplicates"))
+    assert plan.leave_out == ("duplicates", "leaks")
+    assert SplitPlan(**json.loads(json.dumps(asdict(plan)))) == plan
+
+
+def test_a_plan_refuses_to_leave_out_what_nobody_knows() -> None:
+    with pytest.raises(UserError, match="nonsense"):
+        SplitPlan(leave_out=("nonsense",))

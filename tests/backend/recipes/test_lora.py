@@ -11,8 +11,9 @@ import torch
 from backend.errors import UserError
 from backend.recipes.base import TrainArguments
 from backend.recipes.freezing import parameter_counts
-from backend.recipes.lora import load_adapter, merged
+from backend.recipes.lora import merged
 from backend.recipes.starting_model import sequence_model
+from backend.training.checkpoint import keep_best, restore_best
 
 TOKENS = torch.tensor([[2, 9, 10, 11, 3]])
 
@@ -58,12 +59,12 @@ def test_the_merged_model_is_a_plain_one_with_the_same_answers(tiny_encoder: Pat
 def test_a_kept_state_is_small_and_comes_back_whole(tiny_encoder: Path, tmp_path: Path) -> None:
     model = learnt(lora(tiny_encoder))
     answers = model(input_ids=TOKENS).logits
-    model.save_pretrained(tmp_path)
+    keep_best(model, tmp_path / "best")
     whole = (tiny_encoder / "model.safetensors").stat().st_size
-    assert (tmp_path / "adapter_model.safetensors").stat().st_size < whole / 2
+    assert (tmp_path / "best" / "learnt.safetensors").stat().st_size < whole / 2
     other = learnt(learnt(lora(tiny_encoder)))
     assert not torch.allclose(other(input_ids=TOKENS).logits, answers, atol=1e-5)
-    load_adapter(other, tmp_path)
+    restore_best(other, tmp_path / "best")
     assert torch.allclose(other.eval()(input_ids=TOKENS).logits, answers, atol=1e-6)
 
 

@@ -122,7 +122,7 @@ def test_bf16_computes_in_halves_and_keeps_the_weights_whole(run: Trained) -> No
     assert {tensor.dtype for tensor in weights[1].values()} == {torch.float32}
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     first = [[p.values["loss"] for p in folder.points() if "loss" in p.values][0] for folder in (whole, halves)]
-    assert first[0] != first[1] and first[0] == pytest.approx(first[1], rel=0.02)
+    assert first[0] != first[1] and first[0] == pytest.approx(first[1], rel=0.05)
 
 
 @pytest.mark.parametrize("changed", [{"label_smoothing_factor": 0.3}, {"class_weights": "balanced"}])

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from backend.errors import UserError
-from backend.models import ModelShelf
+from backend.models import ModelFacts, ModelShelf
 from backend.recipes.base import TrainArguments
 from backend.training import forecast as forecasts
-from backend.training.forecast import forecast, known_forecast
+from backend.training.forecast import disk_bytes, forecast, free_bytes, known_forecast, refuse_full_disk
 from backend.training.spec import Forecast, RunSpec
 from tests.backend.training.conftest import Desk
 
@@ -81,3 +81,39 @@ def test_a_model_that_is_elsewhere_cannot_be_measured(made: tuple[Desk, Forecast
     shelf = ModelShelf(desk.settings)
     with pytest.raises(UserError):
         forecast(desk.settings, shelf, desk.workspace, replace(desk.draft, model_ref="hub:nobody/nothing"))
+
+
+def test_memory_is_told_apart(made: tuple[Desk, Forecast]) -> None:
+    _, seen = made
+    assert sum(seen.memory_parts_mib.values()) == pytest.approx(seen.memory_mib)
+    # A model of a few kilobytes: all is the program's.
+    assert seen.memory_parts_mib["program"] > 0.5 * seen.memory_mib and seen.change is None
+
+
+def test_the_disk_holds_three_models_two_states_and_the_checkpoints_kept(made: tuple[Desk, Forecast]) -> None:
+    desk, _ = made
+    keeps = replace(desk.draft.arguments, save_steps=10, save_total_limit=4)
+    assert disk_bytes(100, 80, desk.draft) == 2 * 100 + 8 * 80
+    assert disk_bytes(100, 80, replace(desk.draft, arguments=keeps), steps=30) == (2 + 3) * 100 + 8 * 80
+
+
+def test_a_run_that_the_disk_cannot_hold_is_refused_without_measuring(made: tuple[Desk, Forecast]) -> None:
+    desk, _ = made
+    free = free_bytes(desk.workspace)
+    facts = ModelFacts(ref="hub:a/b", title="b", source="hub", path=None, parameters=free // 20)
+    unseen = replace(desk.draft, split=replace(desk.draft.split, seed=7))
+    with pytest.raises(UserError, match="GB are free"):
+        refuse_full_disk(unseen, facts, desk.workspace)
+    refuse_full_disk(unseen, replace(facts, parameters=1000), desk.workspace)
+    refuse_full_disk(replace(unseen, arguments=TrainArguments(freeze_base=True)), facts, desk.workspace)
+
+
+def test_a_forecast_made_before_decides_whether_the_disk_suffices(
+    made: tuple[Desk, Forecast], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, seen = made
+    facts = desk.queue.shelf.facts(desk.workspace, desk.draft.model_ref)
+    monkeypatch.setattr(forecasts, "free_bytes", lambda workspace: int(seen.disk_mib * 2**20) - 1)
+    with pytest.raises(UserError, match="GB are free"):
+        # By the number of its weights alone it would be let through.
+        refuse_full_disk(desk.draft, replace(facts, parameters=1), desk.workspace)

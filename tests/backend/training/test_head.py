@@ -77,7 +77,7 @@ def give(root: Path, spec: RunSpec, run_id: str = "r", stopped: bool = False) ->
     folder.path.mkdir(parents=True)
     folder.write_spec(replace(spec, run_id=run_id))
     if stopped:
-        folder.request_stop()
+        folder.request("stop")
     state = train(folder.path, "thread")
     report = folder.report()
     assert state is (RunState.STOPPED if stopped else RunState.DONE) and report is not None, folder.log_tail()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from backend.errors import UserError
 from backend.models import ModelShelf
 from backend.training.causes import explain, explain_exit
 from backend.training.queue import RunQueue
+from backend.training.recovery import born
 from backend.training.run_folder import RunFolder
 from backend.training.spec import RunState, RunStatus
 from tests.backend.training.conftest import ENDLESS, Desk, make_desk
@@ -55,21 +59,69 @@ def test_a_loss_that_is_no_number_fails_the_run_and_says_to_lower_the_rate(desk:
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")
-def test_a_full_disk_fails_the_run_readably(tmp_path: Path, tiny_encoder: Path) -> None:
+def test_a_disk_that_fills_pauses_the_run_and_damages_nothing(tmp_path: Path, tiny_encoder: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
     try:
         desk = make_desk(disk, tiny_encoder, trackio=False)
-        (disk / "filler").write_bytes(b"0" * (shutil.disk_usage(disk).free - 90_000))
-        run = desk.ended(desk.queue.submit(desk.workspace, desk.draft))
-        assert run.status.state is RunState.FAILED and run.status.error is not None, run
-        assert run.status.error["key"] == "training.disk_full"
-        (disk / "filler").unlink()
-        assert desk.ended(desk.queue.submit(desk.workspace, desk.draft)).status.state is RunState.DONE
+        filler = disk / "filler"
+        filler.write_bytes(b"0" * (shutil.disk_usage(disk).free - 90_000))
+        with pytest.raises(UserError, match="disk"):
+            desk.queue.submit(desk.workspace, desk.draft)
+        filler.unlink()
+        arguments = replace(desk.draft.arguments, num_train_epochs=40, save_steps=7)
+        draft = replace(desk.draft, arguments=arguments, checkpoint_seconds=0.0)
+        run_id = desk.queue.submit(desk.workspace, draft)
+        folder = RunFolder(desk.workspace.folder("runs", run_id))
+        # With so many bytes left, different writes are the first to fail.
+        for left in (0, 30_000, 90_000):
+            steps = folder.status().step
+            desk.wait(run_id, lambda status, steps=steps: status.step > steps + 5)  # type: ignore[misc]
+            with filler.open("ab", buffering=0) as filling:
+
+                def full(status: RunStatus, filling: FileIO = filling, left: int = left) -> bool:
+                    # Again and again: what a write replaces gives its room back.
+                    with contextlib.suppress(OSError):
+                        filling.write(b"0" * max(0, shutil.disk_usage(disk).free - left))
+                    return not status.state.lives
+
+                run = desk.wait(run_id, full)
+            assert run.status.state is RunState.PAUSED and run.status.error is not None, run
+            assert run.status.error["key"] == "training.disk_full"
+            assert folder.spec() and desk.queue.points(desk.workspace, run_id)
+            filler.unlink()
+            desk.queue.resume(desk.workspace, run_id)
+        ended = desk.ended(run_id).status
+        assert ended.state is RunState.DONE and [one["key"] for one in ended.remarks] == ["training.went_on"]
+        steps = [point.step for point in desk.queue.points(desk.workspace, run_id) if "loss" in point.values]
+        assert steps == sorted(set(steps)) and steps[-1] == ended.total_steps
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a folder read-only")
+def test_a_run_in_a_read_only_folder_refuses_to_go_on_and_stops_nobody(desk: Desk) -> None:
+    paused = desk.queue.submit(desk.workspace, replace(desk.draft, arguments=ENDLESS))
+    desk.wait(paused, lambda status: status.step > 2)
+    desk.queue.pause(desk.workspace, paused)
+    desk.ended(paused)
+    folder = desk.workspace.folder("runs", paused)
+    if subprocess.run(["mount", "--bind", str(folder), str(folder)], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+        for act in (desk.queue.resume, desk.queue.remove):
+            with pytest.raises(UserError, match=re.escape(str(folder))):
+                act(desk.workspace, paused)
+        again = RunQueue(desk.settings, ModelShelf(desk.settings))
+        assert [run.status.state for run in again.runs(desk.workspace)] == [RunState.PAUSED]
+        assert desk.ended(desk.queue.submit(desk.workspace, desk.draft)).status.state is RunState.DONE
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+    desk.queue.remove(desk.workspace, paused)
+    assert not folder.exists()
 
 
 APP = """
@@ -109,6 +161,28 @@ def test_after_the_app_is_killed_its_run_is_interrupted_and_the_waiting_one_runs
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
+def test_a_run_renamed_while_it_trains_ends_and_goes_on_under_its_new_name(desk: Desk) -> None:
+    draft = replace(desk.draft, arguments=replace(ENDLESS, num_train_epochs=12), checkpoint_seconds=0.3)
+    run_id = desk.queue.submit(desk.workspace, draft)
+    desk.wait(run_id, lambda status: status.step > 5)
+    old, new = desk.workspace.folder("runs", run_id), desk.workspace.folder("runs", "renamed")
+    old.rename(new)
+    run = desk.wait("renamed", lambda status: not status.state.lives, seconds=30)
+    assert run.status.can_go_on and not old.exists()
+    desk.queue.resume(desk.workspace, "renamed")
+    assert desk.ended("renamed").status.state is RunState.DONE
+
+
+def test_stop_pressed_twenty_times_stops_once(desk: Desk) -> None:
+    run_id = desk.queue.submit(desk.workspace, replace(desk.draft, arguments=ENDLESS))
+    desk.wait(run_id, lambda status: status.step > 2)
+    for _ in range(20):
+        desk.queue.stop(desk.workspace, run_id)
+    assert desk.ended(run_id).status.state is RunState.STOPPED
+    desk.queue.stop(desk.workspace, run_id)
+    assert desk.queue.run(desk.workspace, run_id).status.state is RunState.STOPPED
+
+
 def test_a_running_run_whose_process_is_gone_is_interrupted(desk: Desk) -> None:
     folder = RunFolder(desk.workspace.folder("runs", "old"))
     folder.write_spec(replace(desk.draft, run_id="old"))
@@ -121,7 +195,7 @@ def test_a_run_of_another_living_app_is_left_alone(desk: Desk) -> None:
     folder = RunFolder(desk.workspace.folder("runs", "theirs"))
     folder.write_spec(replace(desk.draft, run_id="theirs"))
     parent = psutil.Process(os.getppid())
-    theirs = RunStatus(state=RunState.RUNNING, pid=parent.pid, pid_created=parent.create_time())
+    theirs = RunStatus(state=RunState.RUNNING, pid=parent.pid, pid_created=born(parent))
     folder.write_status(theirs)
     assert desk.queue.run(desk.workspace, "theirs").status == theirs
 
