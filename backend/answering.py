@@ -1,4 +1,4 @@
-"""Asking a model of the shelf: one input or many, off the caller's thread, as a stream of what happens meanwhile.
+"""Asking a model of the shelf, off the caller's thread, as a stream of what happens meanwhile.
 
 Each lane has threads of its own, so that a long text being written does not hold up a classification.
 """
@@ -8,16 +8,20 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from backend.models import ModelFacts, ModelShelf
-from backend.tasks.base import Answer, Lane, Step, Table, Task
+from backend.tasks.base import Answer, Lane, Step, Task
+from backend.tasks.whatif import WhatIf, what_if
 from backend.warm import libraries, libraries_are_in
 from backend.workspace import Workspace
+
+if TYPE_CHECKING:
+    from transformers import Pipeline
 
 LANES: dict[Lane, int] = {"short": 2, "generate": 1}
 """How many questions each lane answers at a time."""
@@ -47,18 +51,19 @@ class Reply:
     finished: bool = True
     steps: tuple[Step, ...] = ()
     """What happened inside, where that was asked for."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What was asked, as the model took it, for the snippet; in the last one only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """How far many texts have come."""
+class Seen:
+    """What a look into a model found, or as much of it as there is."""
 
-    done: int
-    total: int
-    seconds: float
+    what: Any
 
 
-Event = Loading | Reply | Counted
+Event = Loading | Reply
+T = TypeVar("T")
 
 
 def ask(
@@ -87,7 +92,8 @@ def ask(
                 last = Reply(answer, loaded.facts, device, time.perf_counter() - began, finished=False)
                 tell(last)
             assert last is not None, "a task gives at least one answer"
-            tell(replace(last, finished=True, steps=task.steps(pipe, values, params) if with_steps else ()))
+            steps = task.steps(pipe, values, params) if with_steps and not stop.is_set() else ()
+            tell(replace(last, finished=True, steps=steps, values=task.settled(pipe, values, params)))
 
     yield from _in_lane(task.lane, work, stop)
 
@@ -100,45 +106,40 @@ def inside(
         return task.steps(task.pipeline(loaded), values, params)
 
 
-def ask_many(
+def asked_again(
+    shelf: ModelShelf, workspace: Workspace, task: Task, ref: str, values: Mapping[str, Any], key: str
+) -> WhatIf:
+    """One of the task's `what_ifs` about one input. Raises what loading and `what_if` raise."""
+    with shelf.lease(workspace, ref, task.auto_class) as loaded:
+        return what_if(task.pipeline(loaded), values, key)
+
+
+def look_inside(
     shelf: ModelShelf,
     workspace: Workspace,
     task: Task,
     ref: str,
-    texts: Sequence[str],
-    params: Any,
+    look: Callable[[Pipeline], Iterator[Any]],
     stop: threading.Event,
-    pairs: Sequence[str] = (),
-) -> Iterator[Event]:
-    """Loading, then Counted, then one Reply with a Table: the texts as given, those answered before `stop`.
+) -> Iterator[Loading | Seen]:
+    """Loading, then a Seen for each thing that `look` gives, in the task's lane. Raises as `ask` does.
 
-    pairs: the second texts, as many, for a task that takes two.
+    Closing the iterator sets `stop`, which `look` is to heed.
     """
 
-    def work(tell: Callable[[Event], None]) -> None:
+    def work(tell: Callable[[Any], None]) -> None:
         with shelf.lease(workspace, ref, task.auto_class, lambda *progress: tell(Loading(*progress))) as loaded:
             pipe = task.pipeline(loaded)
-            began = time.perf_counter()
-            rows: dict[int, dict[str, Any]] = {}
-            tell(Counted(0, len(texts), 0.0))
-            for index, row in task.batch(pipe, texts, params, pairs):
-                rows[index] = row
-                tell(Counted(len(rows), len(texts), time.perf_counter() - began))
-                if stop.is_set():
-                    break
-            table = _table(texts, pairs, rows)
-            tell(Reply(table, loaded.facts, str(pipe.device.type), time.perf_counter() - began))
+            tell(Loading("answer"))
+            for what in look(pipe):
+                tell(Seen(what))
 
     yield from _in_lane(task.lane, work, stop)
 
 
-def _table(texts: Sequence[str], pairs: Sequence[str], rows: Mapping[int, Mapping[str, Any]]) -> Table:
-    columns = tuple(dict.fromkeys(name for index in sorted(rows) for name in rows[index]))
-    given = [*zip(texts, pairs, strict=True)] if pairs else [(text,) for text in texts]
-    return Table(
-        ("text", *(("text_pair",) if pairs else ()), *columns),
-        tuple((*given[index], *(rows[index].get(name) for name in columns)) for index in sorted(rows)),
-    )
+def take_turn(lane: Lane, work: Callable[[], T]) -> T:
+    """What `work` gives, computed in a thread of the lane when its turn comes: a part of something longer."""
+    return _threads(lane).submit(work).result()
 
 
 @cache
@@ -147,9 +148,9 @@ def _threads(lane: Lane) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(LANES[lane], thread_name_prefix=f"lane-{lane}")
 
 
-def _in_lane(lane: Lane, work: Callable[[Callable[[Event], None]], None], stop: threading.Event) -> Iterator[Event]:
+def _in_lane(lane: Lane, work: Callable[[Callable[[Any], None]], None], stop: threading.Event) -> Iterator[Any]:
     """Run `work` in a thread of the lane; yield what it tells, leaving out what is outdated when the reader is slow."""
-    told: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
+    told: queue.SimpleQueue[Event | Seen | BaseException | None] = queue.SimpleQueue()
 
     def run() -> None:
         try:
@@ -167,7 +168,7 @@ def _in_lane(lane: Lane, work: Callable[[Callable[[Event], None]], None], stop: 
     waits = False
     try:
         while True:
-            news: Event | None = None
+            news: Event | Seen | None = None
             try:
                 item = told.get(timeout=0.2)
             except queue.Empty:
@@ -177,7 +178,7 @@ def _in_lane(lane: Lane, work: Callable[[Callable[[Event], None]], None], stop: 
                     waits = True
                     yield Loading("turn")
                 continue
-            while isinstance(item, (Loading, Reply, Counted)):
+            while isinstance(item, (Loading, Reply, Seen)):
                 news = item
                 if told.empty():
                     break

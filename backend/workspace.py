@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +91,28 @@ def write_atomically(path: Path, data: bytes) -> None:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
         raise disk_error(error, path) from error
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """(bytes, time of the last change in ns): another one once the file was written again."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def keep_newest(folder: Path, most: int, spared: Container[Path] = ()) -> None:
+    """Delete what lies in a folder but the `most` files or folders changed last; hidden and spared ones stay."""
+    found = []
+    for path in folder.glob("[!.]*"):
+        # What another process deletes meanwhile is not there.
+        with suppress(FileNotFoundError):
+            found.append((path.stat().st_mtime, path))
+    for _, path in sorted(found, reverse=True)[most:]:
+        if path in spared:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def disk_error(error: OSError, path: Path) -> UserError:

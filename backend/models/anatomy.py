@@ -127,7 +127,8 @@ def block_of(name: str, model: Any) -> Block:
     if any(word.startswith("pooler") for word in words):
         return Block("pooler")
     numbers = [place for place, word in enumerate(words) if word.isdigit()]
-    inside = not prefix or prefix == "base_model" or words[0] == prefix
+    # A model without a head is itself what others have under the prefix.
+    inside = not prefix or prefix == "base_model" or words[0] == prefix or not hasattr(model, prefix)
     if inside and numbers:
         return Block("layer", stack, int(words[numbers[0]]) + 1, _part(words[numbers[0] + 1 : -1]))
     if any("embed" in word or word in ("shared", "wte", "wpe") for word in words):

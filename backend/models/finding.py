@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from backend.workspace import Workspace
 KINDS = ("starter", "run", "folder", "hub")
 LAST = "@last"
 """Ends the ref of a stopped run's last state: `run:ID@last`; `run:ID` is its best checkpoint."""
+_Stamp = tuple[tuple[str, int, int], ...]
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 
 
@@ -28,6 +30,7 @@ class ModelFinder:
     def __init__(self, settings: Settings, hub: Hub) -> None:
         self.hub = hub
         self._bound = settings.model_memory_mib << 20
+        self._facts: dict[tuple[str, Path], tuple[_Stamp, ModelFacts]] = {}
 
     def parse(self, text: str) -> str:
         """What a person typed or chose, as a ref: `owner/name` is a Hub id, `/a/folder` or `~/x` a folder, refs stay.
@@ -119,7 +122,18 @@ class ModelFinder:
         return folder
 
     def _read(self, ref: str, folder: Path) -> ModelFacts:
-        """Facts of a model that lies here."""
+        """Facts of a model that lies here; read again once a file of its folder is another."""
+        try:
+            stamp = _stamp(folder)
+        except OSError:
+            # A link to nowhere: reading says in words what lacks.
+            return self._read_anew(ref, folder)
+        known = self._facts.get((ref, folder))
+        if known is None or known[0] != stamp:
+            known = self._facts[ref, folder] = stamp, self._read_anew(ref, folder)
+        return known[1]
+
+    def _read_anew(self, ref: str, folder: Path) -> ModelFacts:
         kind, name = ref.split(":", 1)
         if kind == "starter":
             one = starter.find(name)
@@ -147,6 +161,16 @@ class ModelFinder:
             raise UserError("models.no_weights", model=name, folder=name)
         size = sum(listing.sizes[one] for one in weights)
         return replace(facts, bytes=size), weights, listing.sizes
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """Name, size and time of what lies in a folder; of a run's model, of what the run is called, too."""
+    with os.scandir(folder) as entries:
+        found = sorted((entry.name, (status := entry.stat()).st_size, status.st_mtime_ns) for entry in entries)
+    with suppress(OSError):
+        status = os.stat(folder.parent / "spec.json")
+        found.append(("spec.json", status.st_size, status.st_mtime_ns))
+    return tuple(found)
 
 
 def name_of(ref: str) -> str:

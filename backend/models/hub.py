@@ -5,6 +5,7 @@ Covers: models. Endpoint and token are arguments of every call, since the librar
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -19,17 +20,35 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from backend.errors import UserError
+from backend.models.download import INCOMPLETE, GivenUp, Weights, size_of
 from backend.models.facts import TOKENIZER_FILES, Progress, weight_files
 from backend.settings import Settings
-from backend.workspace import disk_error
+from backend.workspace import disk_error, write_json
 
-CONFIG_FILES = ("config.json", "generation_config.json", "README.md")
+POOLING_FILE = "1_Pooling/config.json"
+# The last three say how a model of Sentence Transformers makes one vector of a text.
+CONFIG_FILES = (
+    "config.json",
+    "generation_config.json",
+    "README.md",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    POOLING_FILE,
+)
 _SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?")
 _PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin(\.index\.json)?")
 T = TypeVar("T")
+MIRRORS = ("https://huggingface.co", "https://hf-mirror.com")
+"""The Hub itself, and a mirror of it that is in reach from China."""
+_ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?")
 _ANSWER_SECONDS = 3.0
 _RECHECK_SECONDS = 60.0
 _REPORT_SECONDS = 0.2
+
+
+def is_weights(name: str) -> bool:
+    """Whether a file of the Hub holds weights (or says which files do)."""
+    return bool(_SAFETENSORS.fullmatch(name) or _PICKLES.fullmatch(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +56,7 @@ class Listing:
     """What the Hub says of a model's files."""
 
     sizes: dict[str, int]
-    """File name to bytes, the root folder only."""
+    """File name to bytes: the root folder, and what says how a text becomes one vector."""
     languages: tuple[str, ...]
 
     def weights(self) -> list[str]:
@@ -59,9 +78,14 @@ class Hub:
     """One Hub or mirror of it, as the settings name it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.endpoint = settings.hub_endpoint.rstrip("/")
+        self.home = settings.hub_endpoint.rstrip("/")
+        """The one that the app was started with; models are also pushed there."""
+        self._memory = settings.workspace.absolute() / "hub.json"
+        self.public = settings.public
+        self.endpoint = self.home if settings.public else self._remembered()
+        """The one that models come from."""
         # Visitors of a public page must not read with the login of whoever started it, unless that was asked for.
-        self.token: str | bool | None = settings.hub_token or (False if settings.public else None)
+        self._token: str | bool | None = settings.hub_token or (False if settings.public else None)
         self._public_cache = settings.workspace.absolute() / "hub" if settings.public else None
         self._fixed = {"yes": False, "no": True}.get(settings.offline)
         if self._fixed is None and os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
@@ -79,25 +103,56 @@ class Hub:
         self._asked.wait(_ANSWER_SECONDS + 1)
         return self._answers
 
-    def recheck(self) -> None:
-        """Find out anew, in the background; not again within a minute."""
-        if self._fixed is None and time.monotonic() - self._checked > _RECHECK_SECONDS:
+    @property
+    def token(self) -> str | bool | None:
+        """As the library takes it. A mirror that was chosen in the page is a stranger: it gets none."""
+        return self._token if self.endpoint in (self.home, MIRRORS[0]) else False
+
+    def use_mirror(self, address: str) -> None:
+        """Fetch models from there from now on, after a restart too; "" goes back to where the app was started with.
+
+        Raises UserError shelf.mirror_public or shelf.bad_mirror.
+        """
+        if self.public:
+            raise UserError("shelf.mirror_public")
+        address = address.strip().rstrip("/")
+        if address and not _ADDRESS.fullmatch(address):
+            raise UserError("shelf.bad_mirror", text=address[:200])
+        write_json(self._memory, {"mirror": address})
+        self.endpoint = address or self.home
+        self.recheck(at_once=True)
+
+    def _remembered(self) -> str:
+        try:
+            address = json.loads(self._memory.read_text(encoding="utf-8"))["mirror"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return self.home
+        return address if isinstance(address, str) and _ADDRESS.fullmatch(address) else self.home
+
+    def recheck(self, at_once: bool = False) -> None:
+        """Find out anew, in the background; not again within a minute, unless at_once."""
+        if self._fixed is None and (at_once or time.monotonic() - self._checked > _RECHECK_SECONDS):
             self._checked = time.monotonic()
             self._asked = threading.Event()
             threading.Thread(target=self._ask, args=(self._asked,), name="hub-check", daemon=True).start()
 
     def _ask(self, asked: threading.Event) -> None:
         try:
-            request = urllib.request.Request(self.endpoint, method="HEAD")
-            with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS):
-                self._answers = True
-        except urllib.error.HTTPError:
-            # It answered, if only to say no.
-            self._answers = True
-        except (OSError, ValueError):
-            self._answers = False
+            self._answers = self.answers()
         finally:
             asked.set()
+
+    def answers(self) -> bool:
+        """Ask it now; a few seconds at most, where the library would try again for half a minute."""
+        try:
+            request = urllib.request.Request(self.endpoint, method="HEAD")
+            with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS):
+                return True
+        except urllib.error.HTTPError:
+            # It answered, if only to say no.
+            return True
+        except (OSError, ValueError):
+            return False
 
     # What lies on this disk.
 
@@ -110,9 +165,17 @@ class Hub:
 
         return Path(constants.HF_HUB_CACHE)
 
+    def repository(self, model_id: str) -> Path:
+        """The cache's folder of a model, whether it is there or not."""
+        return self.cache / f"models--{model_id.replace('/', '--')}"
+
+    def begun(self, model_id: str) -> int:
+        """Bytes of files that have not come whole yet: a download goes on from there."""
+        return sum(size_of(path) for path in self.repository(model_id).glob(f"blobs/*{INCOMPLETE}"))
+
     def snapshot(self, model_id: str) -> Path | None:
         """The folder of the newest download of a model, whole or not; None when there is none."""
-        repository = self.cache / f"models--{model_id.replace('/', '--')}"
+        repository = self.repository(model_id)
         try:
             commit = (repository / "refs" / "main").read_text().strip()
         except OSError:
@@ -141,7 +204,11 @@ class Hub:
 
         api = HfApi(endpoint=self.endpoint, token=self.token)
         info = self._translated(model_id, lambda: api.model_info(model_id, files_metadata=True, timeout=10))
-        sizes = {one.rfilename: one.size or 0 for one in info.siblings or () if "/" not in one.rfilename}
+        sizes = {
+            one.rfilename: one.size or 0
+            for one in info.siblings or ()
+            if "/" not in (name := one.rfilename) or name == POOLING_FILE
+        }
         language = info.card_data.get("language") if info.card_data else None
         languages = (language,) if isinstance(language, str) else tuple(language or ())
         return Listing(sizes, languages)
@@ -154,15 +221,22 @@ class Hub:
         """
         wanted = list(names)
         here = self.snapshot(model_id)
-        total = sum(sizes[name] for name in wanted if not (here and (here / name).is_file()))
-        self._refuse_full_disk(model_id, total)
+        lacking = [name for name in wanted if not (here and (here / name).is_file())]
+        total = sum(sizes[name] for name in lacking)
+        self._refuse_full_disk(model_id, total - self.begun(model_id))
         count = _ByteCount()
+        large = {name: sizes[name] for name in lacking if is_weights(name) and not name.endswith(".json")}
+        weights = Weights(model_id, large, self.repository(model_id), self.endpoint, self.token)
         # In a thread of its own, so that the progress is told in the caller's: Gradio's knows its page by the thread.
         folder: Future[Path] = Future()
 
+        def bring() -> Path:
+            weights.fetch()
+            return self._snapshot_download(model_id, wanted, count)
+
         def download() -> None:
             try:
-                folder.set_result(self._translated(model_id, lambda: self._snapshot_download(model_id, wanted, count)))
+                folder.set_result(self._translated(model_id, bring))
             except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
                 folder.set_exception(error)
 
@@ -171,9 +245,10 @@ class Hub:
         try:
             while wait([folder], _REPORT_SECONDS).not_done:
                 if progress:
-                    progress("download", min(count.done, total), total)
+                    progress("download", min(weights.done + count.done, total), total)
         except BaseException:
             count.given_up = True
+            weights.given_up.set()
             raise
         return folder.result()
 
@@ -197,7 +272,8 @@ class Hub:
         self.cache.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.cache).free
         if needed > free:
-            raise UserError("models.disk_full", model=model_id, need=needed >> 20, free=free >> 20, folder=self.cache)
+            folder = self.cache.name if self.public else self.cache
+            raise UserError("models.disk_full", model=model_id, need=needed >> 20, free=free >> 20, folder=folder)
 
     def _translated(self, model_id: str, ask: Callable[[], T]) -> T:
         """What `ask` returns; the library's exceptions as UserErrors."""
@@ -207,6 +283,8 @@ class Hub:
         try:
             return ask()
         except errors.GatedRepoError as error:
+            if self.token != self._token:
+                raise UserError("shelf.gated_mirror", model=model_id, endpoint=self.endpoint, home=self.home) from error
             key = "models.gated_refused" if self.token else "models.gated"
             raise UserError(key, model=model_id, page=f"{self.endpoint}/{model_id}") from error
         except errors.RepositoryNotFoundError as error:
@@ -233,10 +311,6 @@ class Hub:
     def _no_answer(self, model_id: str, error: Exception) -> UserError:
         self._answers = False
         return UserError("models.no_answer", model=model_id, endpoint=self.endpoint)
-
-
-class _GivenUp(Exception):
-    """Raised in the threads of a download that nobody waits for."""
 
 
 class _ByteCount:
@@ -267,7 +341,7 @@ class _ByteCount:
 
             def update(self, n: float | None = 1) -> bool | None:
                 if whole.given_up:
-                    raise _GivenUp
+                    raise GivenUp
                 self.come += n or 0
                 return None
 

@@ -61,7 +61,8 @@ def refuse_remote_code(facts: ModelFacts) -> None:
 def load_model(facts: ModelFacts, auto_class: str, device: str, progress: Progress | None) -> PreTrainedModel:
     """The model in evaluation mode, in 32-bit floats, on the device.
 
-    Raises UserError models.wrong_kind, models.remote_code, models.unsafe_weights or models.broken_weights.
+    Raises UserError models.wrong_kind, models.remote_code, models.unsafe_weights, models.broken_weights or
+    models.nan_weights.
     """
     import pickle
 
@@ -98,6 +99,10 @@ def load_model(facts: ModelFacts, auto_class: str, device: str, progress: Progre
         raise UserError(
             "models.wrong_kind", model=facts.title, found=facts.architecture or "-", wanted=_head(auto_class)
         )
+    for name, weight in model.named_parameters():
+        # One pass over the numbers; only where their sum is none is it looked at more closely.
+        if not torch.isfinite(weight.sum()) and torch.isnan(weight).any():
+            raise UserError("models.nan_weights", model=facts.title, weight=name)
     model.requires_grad_(False)
     return model.eval().to(device)  # type: ignore[no-any-return]
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from backend.errors import UserError
 from backend.models import loading
+from backend.models.arrivals import Arrivals
 from backend.models.facts import ModelFacts, Progress
 from backend.models.finding import LAST, ModelFinder, has_tokenizer, name_of
 from backend.models.hub import Hub
 from backend.models.memory import device_name, give_back
+from backend.models.use import remember_use
 from backend.settings import Settings
 from backend.workspace import Workspace
 
@@ -52,13 +54,14 @@ class ModelShelf:
     Errors (UserError): models.bad_ref, missing_starter, missing_run, missing_folder, folder_not_allowed (public mode),
     missing_on_hub, offline, no_answer, gated, gated_refused, bad_token, hub_refused, cut_download, disk_full,
     no_config, bad_config, no_weights, missing_shards, no_tokenizer, bad_tokenizer, lfs_pointer, broken_weights,
-    cut_weights, wrong_shapes, unsafe_weights, cannot_load, remote_code, wrong_kind, too_large, over_bound.
+    nan_weights, cut_weights, wrong_shapes, unsafe_weights, cannot_load, remote_code, wrong_kind, too_large, over_bound.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.hub = Hub(settings)
         self.finder = ModelFinder(settings, self.hub)
+        self.arrivals = Arrivals(self.resolve)
         # Least recently used first. Guarded by _lock, which is never held while something is read or computed.
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._tokenizers: OrderedDict[tuple[str, object], PreTrainedTokenizerBase] = OrderedDict()
@@ -125,6 +128,7 @@ class ModelShelf:
                 # Whoever waited here may find it loaded.
                 entry = self._take(key, stamp) or self._load(key, facts, auto_class, stamp, progress)
         try:
+            remember_use(workspace, facts.ref)
             yield entry.loaded
         finally:
             with self._lock:
@@ -186,6 +190,11 @@ class ModelShelf:
         """Bytes of all loaded models."""
         with self._lock:
             return sum(entry.loaded.bytes for entry in self._entries.values())
+
+    def in_use(self, ref: str) -> bool:
+        """Whether anybody leases a model now."""
+        with self._lock:
+            return any(entry.leases and entry.loaded.facts.ref == ref for entry in self._entries.values())
 
     def forget(self, ref: str) -> None:
         """Drop a model from memory as soon as nobody leases it (its files changed or are to be deleted).

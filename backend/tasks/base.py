@@ -41,6 +41,8 @@ class Bars:
     """From which score on a label is given, one for each of `scores`; empty: at most one label is meant."""
     range: tuple[float, float] | None = None
     """Least and largest score that the model learnt from, where it gives one number."""
+    cosine_from: float | None = None
+    """The scores are cosine similarities, drawn from here: the model's hardly ever lie lower. None: they are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ class Text:
     tokens: int = 0
     finished: bool = True
     stopped_by: Literal["", "end", "length", "person"] = ""
+    others: tuple[str, ...] = ()
+    """More texts for the same input, where several were asked for."""
+    given: int = 0
+    """Tokens of the text that it was written from, special ones included; 0 when not counted."""
+    given_read: int = 0
+    """How many of them the model took in; fewer than `given` when the end was cut off, which the page says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,83 @@ class Table:
     rows: tuple[tuple[Any, ...], ...]
 
 
-Answer = Bars | Text | Table
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """How alike each two of several texts are: values[row][column], cosine similarities, 1 on the diagonal."""
+
+    texts: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    cosine_from: float = 0.0
+    """The model's similarities hardly ever lie lower: where a scale begins."""
+    tokens: int = 0
+    """Tokens of all texts, special ones included."""
+    cut: int = 0
+    """How many texts were longer than the model reads."""
+    limit: int = 0
+    """Tokens that the model reads of a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """The vector of each text, and from three texts on a map of them in two dimensions."""
+
+    texts: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    """One vector a text, all of one size."""
+    norms: tuple[float, ...]
+    """Length of each vector as the model gave it, before it was made 1 where that is so."""
+    places: tuple[tuple[float, float], ...] = ()
+    """Where each text lies on the map; empty: there is none."""
+    kept: float = 0.0
+    """Share of the differences (variance) between the vectors that the map shows."""
+    states: tuple[int, ...] = ()
+    """Shape of the hidden states that the first vector was made of: (texts, tokens, size)."""
+    tokens: int = 0
+    cut: int = 0
+    limit: int = 0
+    """As in Matrix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blanks:
+    """A text with blanks, and what a model would put into each, likeliest first."""
+
+    pieces: tuple[str, ...]
+    """The text around the blanks: one more than there are blanks."""
+    options: tuple[tuple[tuple[str, float], ...], ...]
+    """(token, probability) for each blank, each filled as if the others stayed empty."""
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a text: characters from start to end (-1 each where the tokenizer cannot say), and what it is."""
+
+    start: int
+    end: int
+    label: str
+    score: float
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """A text and its marked parts, in order, none over another."""
+
+    text: str
+    spans: tuple[Span, ...]
+    tokens: int = 0
+    tokens_read: int = 0
+    """As in Bars."""
+    grouped: bool = True
+    """Whether tokens of one thing are one span; else every token has its own."""
+    asked: tuple[tuple[str, tuple[Span, ...]], ...] = ()
+    """(question, its answers, best first) where the parts answer questions; a span without a word is "no answer"."""
+    windows: int = 1
+    """In how many overlapping pieces the text was read."""
+
+
+Answer = Bars | Text | Table | Matrix | Vector | Blanks | Spans
 
 
 # Forms: what a person fills in, and the worked examples.
@@ -69,13 +153,15 @@ Answer = Bars | Text | Table
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing the task is given. kind: text (a box of `lines` lines) or chat (messages, as Chatbot keeps them).
+    """One thing the task is given. kind: text (a box of `lines` lines), chat (messages, as Chatbot keeps them), lines
+    (several texts, one a line), or setting (a field of `params`, too, that stands beside the text instead of among the
+    settings, so that examples fill it; many texts at once share it).
 
     optional: it may stay empty, and stands in a fold of its own.
     """
 
     name: str
-    kind: Literal["text", "chat"] = "text"
+    kind: Literal["text", "chat", "lines", "setting"] = "text"
     lines: int = 4
     optional: bool = False
 
@@ -86,6 +172,9 @@ class Example:
 
     language: str
     values: Mapping[str, str]
+    course: str = ""
+    """The chapter of the Hugging Face course that it is from (text `playground.course.{course}`): there for readers of
+    every language. Empty: ours."""
 
 
 def param(
@@ -156,8 +245,19 @@ class Task(ABC):
     """A frozen dataclass made with `param`, which checks itself in __post_init__."""
     examples: ClassVar[tuple[Example, ...]]
     streams: ClassVar[bool] = False
+    writes_on: ClassVar[bool] = False
+    """Whether it goes on with a text token by token, so that backend.tasks.next_token has something to show."""
+    what_ifs: ClassVar[tuple[str, ...]] = ()
+    """What can be changed about a text to see what it does, by the names of backend.tasks.whatif."""
+    compares: ClassVar[bool] = False
+    """Whether `batch` compares each text with all others: its answers mean something once all are there."""
     auto_class: ClassVar[str]
     """Name of the transformers class that loads a fitting model: "AutoModelForSequenceClassification"."""
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether `batch` can be given second texts."""
+        return any(one.name == "text_pair" for one in self.inputs)
 
     @abstractmethod
     def fits(self, facts: ModelFacts) -> bool:
@@ -194,6 +294,13 @@ class Task(ABC):
         """What happened inside, for one input."""
         return ()
 
+    def settled(self, pipe: Pipeline, values: Mapping[str, Any], params: Any) -> Mapping[str, Any]:
+        """The values with what this model made of them (its own language codes, a prefix), for the snippet."""
+        return values
+
     @abstractmethod
     def snippet(self, source: str, values: Mapping[str, Any], params: Any) -> str:
-        """Runnable Python with exactly this model (a Hub id or folder), input and arguments, without this product."""
+        """Runnable Python with exactly this model (a Hub id or folder), input and arguments, without this product.
+
+        values: those of `settled`, where it has something to say.
+        """

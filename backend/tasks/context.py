@@ -1,14 +1,23 @@
-"""A pipeline's tokenizer, and how much text its model takes at once."""
+"""What tasks share around a pipeline: its limits, the text that was typed, batches, tokens and tensors to look at."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from backend.errors import UserError
+from backend.tasks.base import Step
 
 if TYPE_CHECKING:
     from transformers import Pipeline, PreTrainedTokenizerBase
 
+    from backend.models import LoadedModel
+
 # A tokenizer that was told no limit says 1e30.
 _NO_LIMIT = 1_000_000_000
+_SHOWN_VALUES = 24
+_BATCH_CHARACTERS = 16_000
 _PADDED_POSITIONS = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert")
 
 
@@ -20,10 +29,66 @@ def tokenizer_of(pipe: Pipeline) -> PreTrainedTokenizerBase:
 
 def context_length(pipe: Pipeline) -> int:
     """Most tokens that fit into the model, special ones included; 0 when neither model nor tokenizer says."""
-    config = pipe.model.config
-    positions = getattr(config, "max_position_embeddings", 0) or getattr(config, "n_positions", 0) or 0
+    return _limit(pipe.model.config, pipe.tokenizer)
+
+
+def ends_of(pipe: Pipeline) -> list[int]:
+    """The tokens that end what the model writes; none where its configuration names none."""
+    ends = pipe.model.generation_config.eos_token_id  # type: ignore[union-attr]
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]  # type: ignore[list-item]
+
+
+def limited(loaded: LoadedModel) -> PreTrainedTokenizerBase:
+    """The tokenizer for a pipeline that cuts texts where the tokenizer says, which some say too late or not at all."""
+    limit = _limit(loaded.model.config, loaded.tokenizer)
+    if not limit or limit == loaded.tokenizer.model_max_length:
+        return loaded.tokenizer
+    # The model's own tokenizer is shared.
+    own = copy.copy(loaded.tokenizer)
+    own.model_max_length = limit
+    return own
+
+
+def _limit(config: Any, tokenizer: Any) -> int:
+    # The part that reads, of a model made of two.
+    config = config.encoder if hasattr(getattr(config, "encoder", None), "model_type") else config
+    named = ("max_encoder_position_embeddings", "max_position_embeddings", "n_positions")
+    positions = next((getattr(config, name) for name in named if getattr(config, name, None)), 0)
     # These give their first two positions to padding.
     if positions and config.model_type in _PADDED_POSITIONS:
         positions -= 2
-    said = getattr(pipe.tokenizer, "model_max_length", 0) or 0
+    said = getattr(tokenizer, "model_max_length", 0) or 0
     return min((int(limit) for limit in (positions, said) if 0 < limit < _NO_LIMIT), default=0)
+
+
+def shortened(values: Sequence[object]) -> str:
+    """The first values with spaces between, and how many more there are."""
+    more = len(values) - _SHOWN_VALUES
+    return " ".join(str(value) for value in values[:_SHOWN_VALUES]) + (f" … (+{more})" if more > 0 else "")
+
+
+def text_of(values: Mapping[str, Any]) -> str:
+    """The text that was typed. Raises UserError tasks.empty_text."""
+    text = str(values.get("text") or "")
+    if not text.strip():
+        raise UserError("tasks.empty_text")
+    return text
+
+
+def batches(lengths: Mapping[int, int], most: int) -> Iterator[list[int]]:
+    """The keys of lengths (index to characters), shortest first, at most so many at a time.
+
+    Long texts go in small batches: between two of them the page counts on, and can stop.
+    """
+    order = sorted(lengths, key=lengths.__getitem__)
+    while order:
+        longest = lengths[order[min(most, len(order)) - 1]]
+        size = max(1, min(most, _BATCH_CHARACTERS // max(1, longest)))
+        yield order[:size]
+        order = order[size:]
+
+
+def tensors_step(inputs: Mapping[str, Any], code: str) -> Step:
+    """The first row of each tensor that goes into the model, each (rows, tokens)."""
+    lines = tuple(f"{name}: {shortened(value[0].tolist())}" for name, value in inputs.items())
+    return Step("tensors", lines, str(tuple(inputs["input_ids"].shape)), code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +33,38 @@ class TokenQueue:
     def get(self) -> int | None:
         """The next token, waited for; None after the last."""
         return self._tokens.get()
+
+
+def as_written(
+    write: Callable[[TokenQueue, Sequence[threading.Event]], object], stop: threading.Event
+) -> Iterator[int]:
+    """The tokens that `write` puts into a queue, one by one, while it works in a thread of its own.
+
+    write: is given the queue and the events that end it. Closing the iterator ends the writing, too. What `write`
+    raises is raised here.
+    """
+    tokens, ended = TokenQueue(), threading.Event()
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            write(tokens, (stop, ended))
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that asked
+            errors.append(error)
+        finally:
+            tokens.end()
+
+    thread = threading.Thread(target=run, name="generate", daemon=True)
+    thread.start()
+    try:
+        while (token := tokens.get()) is not None:
+            yield token
+    finally:
+        ended.set()
+        # The lease on the model may end with this generator: nobody may compute with it then.
+        thread.join()
+    if errors:
+        raise errors[0]
 
 
 class StopAt:
@@ -73,7 +105,8 @@ def sampling(*, temperature: float, top_k: int, top_p: float, seed: int, device:
 
     chain: list[Any] = []
     if temperature != 1:
-        chain.append(TemperatureLogitsWarper(temperature))
+        # A slider at its end gives a whole number, which the warper refuses.
+        chain.append(TemperatureLogitsWarper(float(temperature)))
     if top_k:
         chain.append(TopKLogitsWarper(top_k))
     if top_p < 1:

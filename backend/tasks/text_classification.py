@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.base import Bars, Example, Input, Step, Task, check_params, param
-from backend.tasks.context import context_length, tokenizer_of
+from backend.tasks.context import batches, context_length, shortened, tensors_step, text_of, tokenizer_of
 from backend.tasks.label_scores import function_of, score_range, table_row, thresholds
+from backend.tasks.whatif import SWITCHES
 
 if TYPE_CHECKING:
+    import torch
     from transformers import BatchEncoding, Pipeline
 
     from backend.models import ModelFacts
 
 _BATCH = 32
-_BATCH_CHARACTERS = 16_000
-_SHOWN_VALUES = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,10 @@ class TextClassification(Task):
     inputs = (Input("text"), Input("text_pair", lines=2, optional=True))
     params = ClassificationParams
     auto_class = "AutoModelForSequenceClassification"
+    what_ifs = tuple(SWITCHES)
     examples = (
+        Example("en", {"text": "I've been waiting for a HuggingFace course my whole life."}, course="tasks"),
+        Example("en", {"text": "I hate this so much!"}, course="tasks"),
         Example("en", {"text": "The battery lasts two days and the screen is lovely. I would buy it again."}),
         Example("en", {"text": "It stopped working after a week, and nobody answers my letters."}),
         Example("en", {"text": "Shares rose on Friday after the central bank left its interest rate unchanged."}),
@@ -60,7 +63,7 @@ class TextClassification(Task):
 
     def run(self, pipe: Pipeline, values: Mapping[str, Any], params: ClassificationParams) -> Bars:
         """Scores of all labels, best first. Raises UserError tasks.empty_text, tasks.text_too_long."""
-        text, pair = _text(values), _pair(values)
+        text, pair = text_of(values), _pair(values)
         tokens, read, unknown = _count(pipe, text, params, pair)
         function = function_of(pipe.model.config, params.function)
         rows = pipe(_question(text, pair), **_arguments(pipe, params))
@@ -86,30 +89,32 @@ class TextClassification(Task):
         Where labels do not compete `label` holds all that are given; a model of scores gives its score alone.
         """
         seconds = list(pairs) or [""] * len(texts)
-        lengths = [len(text) + len(second) for text, second in zip(texts, seconds, strict=True)]
-        order = sorted((index for index, text in enumerate(texts) if text.strip()), key=lengths.__getitem__)
+        lengths = {i: len(text) + len(seconds[i]) for i, text in enumerate(texts) if text.strip()}
         yield from ((index, {"label": "", "score": None}) for index, text in enumerate(texts) if not text.strip())
         # Without a padding token (GPT-2) texts cannot stand side by side.
         most = (
             _BATCH if pipe.model.config.pad_token_id is not None and tokenizer_of(pipe).pad_token_id is not None else 1
         )
-        while order:
-            # Long texts go in small batches: between two of them the page counts on, and can stop.
-            size = max(1, min(most, _BATCH_CHARACTERS // lengths[order[min(most, len(order)) - 1]]))
-            chunk, order = order[:size], order[size:]
+        function = function_of(pipe.model.config, params.function)
+        finish: dict[str, Any] = {"function_to_apply": function, "top_k": params.top_k, "_legacy": False}
+        for chunk in batches(lengths, most):
             if not params.truncation:
                 for index in chunk:
                     _count(pipe, texts[index], params, seconds[index])
-            questions = [_question(texts[index], seconds[index]) for index in chunk]
-            answers = pipe(questions, batch_size=size, **_arguments(pipe, params))
-            for index, rows in zip(chunk, answers, strict=True):
-                yield index, table_row(pipe.model.config, function_of(pipe.model.config, params.function), rows)
+            paired = [index for index in chunk if seconds[index].strip()]
+            for alike in filter(None, (paired, [index for index in chunk if index not in paired])):
+                pair = [seconds[index] for index in alike] if alike is paired else None
+                logits = _logits(pipe, [texts[index] for index in alike], pair)
+                for place, index in enumerate(alike):
+                    output: Any = {"logits": logits[place : place + 1]}
+                    rows = pipe.postprocess(output, **finish)
+                    yield index, table_row(pipe.model.config, function, rows)
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: ClassificationParams) -> tuple[Step, ...]:
         """Tokens, tensors, logits and scores, as this model makes them of this text."""
         import torch
 
-        text, pair = _text(values), _pair(values)
+        text, pair = text_of(values), _pair(values)
         _count(pipe, text, params, pair)
         inputs = _encode(pipe, text, pair)
         given = "text, text_pair" if pair else "text"
@@ -121,13 +126,8 @@ class TextClassification(Task):
         ids = inputs["input_ids"][0].tolist()
         pieces = tokenizer_of(pipe).convert_ids_to_tokens(ids)
         return (
-            Step("tokens", (_shortened(pieces),), f"{len(pieces)}", f"pieces = tokenizer({given}).tokens()"),
-            Step(
-                "tensors",
-                tuple(f"{name}: {_shortened(value[0].tolist())}" for name, value in inputs.items()),
-                str(tuple(inputs["input_ids"].shape)),
-                f'inputs = tokenizer({given}, truncation=True, return_tensors="pt")',
-            ),
+            Step("tokens", (shortened(pieces),), f"{len(pieces)}", f"pieces = tokenizer({given}).tokens()"),
+            tensors_step(inputs, f'inputs = tokenizer({given}, truncation=True, return_tensors="pt")'),
             Step("logits", _named(labels, logits), f"(1, {len(logits)})", "logits = model(**inputs).logits"),
             Step(function, _named(labels, scores), f"({len(scores)},)", _SCORE_CODE[function]),
         )
@@ -139,7 +139,7 @@ class TextClassification(Task):
             arguments += f', function_to_apply="{params.function}"'
         if params.truncation:
             arguments += ", truncation=True"
-        text, pair = _text(values), _pair(values)
+        text, pair = text_of(values), _pair(values)
         question = f'{{"text": {literal(text)}, "text_pair": {literal(pair)}}}' if pair else literal(text)
         return f"""from transformers import pipeline
 
@@ -154,13 +154,6 @@ _SCORE_CODE = {
     "sigmoid": "scores = logits.sigmoid()[0]",
     "none": "scores = logits[0]",
 }
-
-
-def _text(values: Mapping[str, Any]) -> str:
-    text = str(values.get("text") or "")
-    if not text.strip():
-        raise UserError("tasks.empty_text")
-    return text
 
 
 def _pair(values: Mapping[str, Any]) -> str:
@@ -180,6 +173,14 @@ def _arguments(pipe: Pipeline, params: ClassificationParams) -> dict[str, Any]:
     arguments: dict[str, Any] = {"top_k": params.top_k, "function_to_apply": function}
     limit = context_length(pipe)
     return arguments | ({"truncation": True, "max_length": limit} if limit else {})
+
+
+def _logits(pipe: Pipeline, texts: list[str], pairs: list[str] | None) -> torch.Tensor:
+    """(texts, labels): what the pipeline computes, the texts encoded together, which it does one by one."""
+    limit = context_length(pipe)
+    options: dict[str, Any] = {"truncation": True, "max_length": limit} if limit else {}
+    encoded = tokenizer_of(pipe)(texts, pairs, padding=len(texts) > 1, return_tensors="pt", **options)
+    return pipe.forward(encoded)["logits"]  # type: ignore[no-any-return]
 
 
 def _encode(pipe: Pipeline, text: str, pair: str = "") -> BatchEncoding:
@@ -205,12 +206,6 @@ def _count(pipe: Pipeline, text: str, params: ClassificationParams, pair: str = 
     if read < tokens:
         ids = tokenizer(text, pair or None, truncation=True, max_length=limit)["input_ids"]
     return tokens, read, ids.count(unknown) if unknown is not None else 0
-
-
-def _shortened(values: Sequence[object]) -> str:
-    """The first values with spaces between, and how many more there are."""
-    more = len(values) - _SHOWN_VALUES
-    return " ".join(str(value) for value in values[:_SHOWN_VALUES]) + (f" … (+{more})" if more > 0 else "")
 
 
 def _named(labels: Mapping[Any, str], values: Any) -> tuple[str, ...]:

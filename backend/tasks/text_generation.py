@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
 from backend.exports.snippet import literal
+from backend.tasks import quick_writing
 from backend.tasks.base import Example, Input, Step, Task, Text, check_params, param
-from backend.tasks.context import context_length, tokenizer_of
-from backend.tasks.decoding import StopAt, TokenQueue, sampling
+from backend.tasks.context import context_length, ends_of, tokenizer_of
+from backend.tasks.decoding import StopAt, TokenQueue, as_written, sampling
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +43,8 @@ class GenerationParams:
     """Draw only from the likeliest tokens whose probabilities add up to this; 1 is no such limit."""
     repetition_penalty: float = param(1.1, minimum=1.0, maximum=2.0, step=0.05)
     """What was written already becomes so many times less likely; 1 is no penalty."""
+    engine: str = param("plain", choices=("plain", "quick"))
+    """plain: Transformers; quick: backend.tasks.quick_writing, on a CPU."""
     seed: int = param(0, minimum=0, maximum=2**31 - 1, step=1)
     """The same seed, text and settings give the same answer."""
 
@@ -58,7 +61,9 @@ class TextGeneration(Task):
     params = GenerationParams
     streams = True
     auto_class = "AutoModelForCausalLM"
+    writes_on = True
     examples = (
+        Example("en", {"messages": "In this course, we will teach you how to"}, course="tasks"),
         Example("en", {"messages": "Explain in three sentences why the sky is blue."}),
         Example("en", {"messages": "Write a short thank-you note to a colleague who helped me move house."}),
         Example("en", {"messages": "What is the difference between weather and climate?"}),
@@ -78,7 +83,9 @@ class TextGeneration(Task):
 
     def run(self, pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams) -> Text:
         """The whole answer. Raises UserError tasks.empty_text, no_chat_template, prompt_too_long or bad_chat."""
-        inputs = _encode(pipe, values, params)
+        inputs = prompt_tensors(pipe, values, params)
+        if params.engine == "quick":
+            return _quick_answer(pipe, list(_quick(pipe, inputs, params, threading.Event())), params, stopped=False)
         ids = _generate(pipe, inputs, params)
         return _answer(pipe, ids, params, stopped=False)
 
@@ -86,34 +93,17 @@ class TextGeneration(Task):
         self, pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams, stop: threading.Event
     ) -> Iterator[Text]:
         """The answer after each token; the last one is finished. Closing the iterator ends the writing, too."""
-        inputs = _encode(pipe, values, params)
-        tokens = TokenQueue()
-        ended = threading.Event()
-        result: list[list[int]] = []
-        errors: list[Exception] = []
-
-        def write() -> None:
-            try:
-                result.append(_generate(pipe, inputs, params, tokens, (stop, ended)))
-            except Exception as error:  # noqa: BLE001 - raised again in the thread that asked
-                errors.append(error)
-            finally:
-                tokens.end()
-
-        thread = threading.Thread(target=write, name="generate", daemon=True)
-        thread.start()
+        inputs = prompt_tensors(pipe, values, params)
         ids: list[int] = []
-        try:
-            while (token := tokens.get()) is not None:
-                ids.append(token)
-                yield Text(_decode(pipe, ids).rstrip("\ufffd"), len(ids), finished=False)
-        finally:
-            ended.set()
-            # The lease on the model may end with this generator: nobody may compute with it then.
-            thread.join()
-        if errors:
-            raise errors[0]
-        yield _answer(pipe, result[0], params, stopped=stop.is_set())
+        if params.engine == "quick":
+            written, answer = _quick(pipe, inputs, params, stop), _quick_answer
+        else:
+            written = as_written(lambda tokens, stops: _generate(pipe, inputs, params, tokens, stops), stop)
+            answer = _answer
+        for token in written:
+            ids.append(token)
+            yield Text(_decode(pipe, ids).rstrip("\ufffd"), len(ids), finished=False)
+        yield answer(pipe, ids, params, stopped=stop.is_set())
 
     def batch(
         self, pipe: Pipeline, texts: Sequence[str], params: GenerationParams, pairs: Sequence[str] = ()
@@ -130,7 +120,7 @@ class TextGeneration(Task):
         """Prompt, tokens, tensors and the likeliest first tokens of the answer."""
         import torch
 
-        inputs = _encode(pipe, values, params)
+        inputs = prompt_tensors(pipe, values, params)
         ids = inputs["input_ids"][0].tolist()
         tokenizer = tokenizer_of(pipe)
         pieces = tokenizer.convert_ids_to_tokens(ids)
@@ -166,6 +156,8 @@ class TextGeneration(Task):
     def snippet(self, source: str, values: Mapping[str, Any], params: GenerationParams) -> str:
         """Prints the answer. With sampling, `set_seed` in a process of its own draws what the page drew."""
         messages = _messages(values, params)
+        if params.engine == "quick":
+            return _quick_snippet(source, messages, params)
         seed = f"set_seed({params.seed})\n" if params.do_sample else ""
         arguments = [f"max_new_tokens={params.max_new_tokens}", f"do_sample={params.do_sample}"]
         if params.do_sample:
@@ -183,6 +175,32 @@ prompt = {prompt}
 {fallback}{seed}answer = writer(prompt, {", ".join(arguments)})
 print(answer[0]["generated_text"])
 """
+
+
+def _quick(pipe: Pipeline, inputs: Mapping[str, Any], params: GenerationParams, stop: threading.Event) -> Iterator[int]:
+    for token in quick_writing.write(pipe, inputs["input_ids"][0].tolist(), params):
+        yield token
+        if stop.is_set():
+            return
+
+
+def _quick_answer(pipe: Pipeline, ids: list[int], params: GenerationParams, stopped: bool) -> Text:
+    """The end token is not among the ids: fewer than were allowed, and nobody stopped it, means that it came."""
+    ended = "length" if len(ids) >= params.max_new_tokens else "person" if stopped else "end"
+    return Text(_decode(pipe, ids), len(ids), stopped_by=ended)  # type: ignore[arg-type]
+
+
+def _quick_snippet(source: str, messages: list[dict[str, str]], params: GenerationParams) -> str:
+    bare = f'ids = tokenizer({literal(messages[-1]["content"])})["input_ids"]'
+    chat = (
+        f"messages = {_chat_literal(messages)}\n"
+        'ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"]'
+    )
+    prompt = bare if params.mode == "complete" else chat
+    if params.mode == "auto":
+        inner = chat.replace("\n", "\n    ")
+        prompt = f"if tokenizer.chat_template is None:\n    {bare}\nelse:\n    {inner}"
+    return quick_writing.snippet(source, prompt, params, "GenerationConfig.from_pretrained(name).eos_token_id")
 
 
 _TEMPLATE_CODE = "ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True)"
@@ -219,7 +237,7 @@ def _sampling(params: GenerationParams, device: torch.device) -> list[Any]:
     )
 
 
-def _encode(pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams) -> dict[str, Any]:
+def prompt_tensors(pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams) -> dict[str, Any]:
     """input_ids and attention_mask of the prompt, (1, tokens) each. Raises UserError when it does not fit."""
     prompt = _prompt(pipe, values, params)
     if isinstance(prompt, str):
@@ -270,9 +288,7 @@ def _plain(content: Any) -> str:
 
 
 def _answer(pipe: Pipeline, ids: list[int], params: GenerationParams, stopped: bool) -> Text:
-    ends = pipe.model.generation_config.eos_token_id  # type: ignore[union-attr]
-    ends = ends if isinstance(ends, list) else [ends]
-    if ids and ids[-1] in ends:
+    if ids and ids[-1] in ends_of(pipe):
         return Text(_decode(pipe, ids), len(ids), stopped_by="end")
     full = len(ids) >= params.max_new_tokens
     return Text(_decode(pipe, ids), len(ids), stopped_by="person" if stopped and not full else "length")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from backend import answering
-from backend.answering import Counted, Loading, Reply, ask, ask_many, inside
+from backend.answering import Loading, Reply, ask, inside
 from backend.errors import UserError
 from backend.models import ModelShelf
 from backend.settings import Settings
 from backend.tasks import all_tasks
-from backend.tasks.base import Bars, Table, Text
+from backend.tasks.base import Bars, Text
 from backend.workspace import Workspace
 
 
@@ -70,20 +70,6 @@ def test_a_model_that_lacks_raises_where_it_was_asked_for(shelf: ModelShelf, wor
     task = all_tasks()["text-classification"]
     with pytest.raises(UserError):
         list(ask(shelf, workspace, task, "folder:/nowhere", {"text": "x"}, task.params(), threading.Event()))
-
-
-def test_many_texts_come_back_in_the_order_given(
-    shelf: ModelShelf, workspace: Workspace, tiny_classifier: Path
-) -> None:
-    task = all_tasks()["text-classification"]
-    texts = ["a very good movie and a fine story", "bad", "", "we love it"]
-    events = list(
-        ask_many(shelf, workspace, task, f"folder:{tiny_classifier}", texts, task.params(), threading.Event())
-    )
-    assert any(isinstance(event, Counted) for event in events)
-    last = events[-1]
-    assert isinstance(last, Reply) and isinstance(last.answer, Table)
-    assert [row[0] for row in last.answer.rows] == texts and last.answer.columns[:3] == ("text", "label", "score")
 
 
 def test_who_asks_while_another_text_is_written_is_told_to_wait_and_may_leave_the_queue(

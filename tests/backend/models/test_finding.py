@@ -13,6 +13,7 @@ from backend.errors import UserError
 from backend.models import ModelShelf
 from backend.settings import Settings
 from backend.workspace import Workspace
+from tests import tiny
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 90868376\n"
 
@@ -187,3 +188,12 @@ def test_a_starter_that_is_not_installed_says_how_to_get_it(
     monkeypatch.setenv("WORKBENCH_STARTER_DIR", str(tmp_path))
     found = error(shelf, workspace, "starter:all-MiniLM-L6-v2")
     assert found.key == "models.missing_starter" and "make starter" in found.todo()
+
+
+def test_facts_are_read_again_once_a_file_of_the_folder_is_another(
+    shelf: ModelShelf, workspace: Workspace, tmp_path: Path
+) -> None:
+    folder = tiny.save_classifier(tmp_path / "model", labels=("a", "b"))
+    assert shelf.facts(workspace, str(folder)).labels == ("a", "b")
+    tiny.save_classifier(folder, labels=("c", "d", "e"))
+    assert shelf.facts(workspace, str(folder)).labels == ("c", "d", "e")

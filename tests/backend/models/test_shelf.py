@@ -226,6 +226,16 @@ def test_a_harmless_pickle_is_loaded(shelf: ModelShelf, workspace: Workspace, fo
         assert loaded.model.num_parameters() > 0
 
 
+def test_weights_that_are_not_numbers_are_told(shelf: ModelShelf, workspace: Workspace, folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    weights["classifier.weight"][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    error = lease_error(shelf, workspace, folder)
+    assert error.key == "models.nan_weights" and error.values["weight"] == "classifier.weight"
+
+
 def test_a_pickle_that_was_cut_off_is_told(shelf: ModelShelf, workspace: Workspace, folder: Path) -> None:
     import torch
     from safetensors.torch import load_file

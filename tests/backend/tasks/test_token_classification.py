@@ -1,0 +1,106 @@
+"""Entities: the pipeline's own, at the right characters in every script; long texts; batches; the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.errors import UserError
+from backend.models import ModelShelf
+from backend.settings import Settings
+from backend.tasks import all_tasks
+from backend.tasks.token_classification import STRATEGIES, TokenClassificationParams, _spans
+from backend.workspace import Workspace
+from tests.backend.tasks.conftest import opened, printed_by_all
+
+TASK = all_tasks()["token-classification"]
+TEXT = "we love this movie, and they hate that food story"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_spans_are_those_of_the_pipeline(tagger: Any, strategy: str) -> None:
+    answer = TASK.run(tagger, {"text": TEXT}, TokenClassificationParams(aggregation_strategy=strategy))
+    plain = tagger(TEXT, aggregation_strategy=strategy)
+    assert plain and len(answer.spans) == len(plain)
+    for span, row in zip(answer.spans, plain, strict=True):
+        assert (span.start, span.end) == (row["start"], row["end"]) and span.word == TEXT[span.start : span.end]
+        assert span.label == row.get("entity_group", row.get("entity"))
+        assert span.score == pytest.approx(float(row["score"]), abs=1e-5)
+    assert answer.grouped is (strategy != "none")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "今天天气很好，我们喜欢电影",
+        "👩‍🔬🙂 the film 🎬 is good",
+        "مريم تحب the movie في البيت",
+        "é e\u0301 ﬁ the\u3000a\u200bb",
+    ],
+)
+def test_places_are_right_in_every_script(tagger: Any, text: str) -> None:
+    answer = TASK.run(tagger, {"text": text}, TokenClassificationParams(aggregation_strategy="none"))
+    pieces = tagger.tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    assert answer.spans and {(one.start, one.end) for one in answer.spans} <= {tuple(piece) for piece in pieces}
+    assert all(one.word == text[one.start : one.end] and one.word.strip() for one in answer.spans)
+
+
+def test_spaces_at_the_edges_belong_to_no_span() -> None:
+    (span,) = _spans("a  Paris b", [{"entity_group": "LOC", "score": 0.5, "word": "▁Paris", "start": 1, "end": 9}])
+    assert (span.start, span.end, span.word) == (3, 8, "Paris")
+
+
+def test_a_long_text_is_read_to_its_end_in_pieces_that_overlap(tagger: Any) -> None:
+    text = TEXT + ", " + "the market price. " * 100 + TEXT
+    grouped = TASK.run(tagger, {"text": text}, TokenClassificationParams(stride=16))
+    assert grouped.tokens_read == grouped.tokens > 128 and grouped.spans[-1].end > len(text) - 400
+    alone = TASK.run(tagger, {"text": text}, TokenClassificationParams(aggregation_strategy="none"))
+    assert alone.tokens_read == 128 and alone.spans[-1].end < 1000
+
+
+def test_a_stride_that_leaves_no_room_is_refused(tagger: Any) -> None:
+    with pytest.raises(UserError) as caught:
+        TASK.run(tagger, {"text": TEXT}, TokenClassificationParams(stride=126))
+    assert caught.value.key == "tasks.too_large" and caught.value.values["maximum"] == 125
+    TASK.run(tagger, {"text": TEXT * 20}, TokenClassificationParams(stride=100))
+
+
+def test_no_text_is_told(tagger: Any) -> None:
+    with pytest.raises(UserError):
+        TASK.run(tagger, {"text": " "}, TokenClassificationParams())
+
+
+def test_a_batch_gives_each_text_the_entities_it_gets_alone(tagger: Any) -> None:
+    texts = [TEXT, "", "a bad film " * 60, "今天天气", *("they play " * n for n in range(1, 20))]
+    rows = dict(TASK.batch(tagger, texts, TokenClassificationParams()))
+    assert sorted(rows) == list(range(len(texts))) and rows[1] == {"count": 0, "entities": ""}
+    for index in (0, 2, 3):
+        spans = TASK.run(tagger, {"text": texts[index]}, TokenClassificationParams()).spans
+        written = "; ".join(f"{one.word} ({one.label})" for one in spans)
+        assert rows[index] == {"count": len(spans), "entities": written}
+
+
+def test_the_steps_end_in_the_answer(tagger: Any) -> None:
+    steps = {step.key: step for step in TASK.steps(tagger, {"text": TEXT}, TokenClassificationParams())}
+    assert list(steps) == ["tokens", "tensors", "token_logits", "token_labels", "entities"]
+    assert len(steps["entities"].lines) == len(TASK.run(tagger, {"text": TEXT}, TokenClassificationParams()).spans)
+
+
+def test_the_snippet_prints_the_answer(settings: Settings, tiny_tagger: Path) -> None:
+    asked = [(TEXT, TokenClassificationParams(aggregation_strategy=strategy)) for strategy in STRATEGIES]
+    asked.append(('"今天" \\ 天气 🙂 ' + "the market. " * 99, TokenClassificationParams(stride=8)))
+    codes = [TASK.snippet(str(tiny_tagger), {"text": text}, params) for text, params in asked]
+    with opened(settings, "token-classification", f"folder:{tiny_tagger}") as pipe:
+        for (text, params), output in zip(asked, printed_by_all(codes), strict=True):
+            rows = [line.split(" ") for line in output.splitlines()]
+            spans = TASK.run(pipe, {"text": text}, params).spans
+            assert [row[:3] for row in rows] == [[one.label, str(one.start), str(one.end)] for one in spans]
+            assert [float(row[3]) for row in rows] == pytest.approx([one.score for one in spans], abs=1e-5)
+
+
+def test_only_models_that_label_tokens_fit(settings: Settings, tiny_tagger: Path, tiny_classifier: Path) -> None:
+    shelf, workspace = ModelShelf(settings), Workspace.open(settings)
+    assert TASK.fits(shelf.facts(workspace, f"folder:{tiny_tagger}"))
+    assert not TASK.fits(shelf.facts(workspace, f"folder:{tiny_classifier}"))
