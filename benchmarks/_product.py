@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.data.library import add_files, open_data
-from backend.data.split import SplitPlan, split_counts
+from backend.data.split import SplitPlan
 from backend.data.version import DataVersion
 from backend.models import ModelShelf
 from backend.recipes import all_recipes
@@ -61,7 +61,7 @@ class Product:
         columns = columns or chosen.guess_columns(data)
         split = replace(split or SplitPlan(), train_rows=train_rows)
         facts = self.shelf.resolve(self.workspace, model)
-        rows = split_counts(data, split, chosen.stratified_by(columns), chosen.usable(data, columns))["train"]
+        rows = len(chosen.split(data, columns, split)["train"])
         arguments = chosen.preset(preset, facts, rows, "cpu")
         if epochs:
             changes["num_train_epochs"] = epochs

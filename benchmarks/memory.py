@@ -1,4 +1,7 @@
-"""Resident memory of the app: idle, after the playground's models, during and after a run in each launcher."""
+"""Resident memory of the app: idle, after the playground's models, during and after a run in each launcher.
+
+`python -m benchmarks.memory models` measures only what stays after twenty models were tried one after the other.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from benchmarks.samples import MINILM
 from backend.tasks import all_tasks
 import ui.shell
 from backend.warm import warm_up
-with product(launcher=sys.argv[1]) as bench:
+with product(launcher=sys.argv[1], model_memory_mib=int(sys.argv[2])) as bench:
     warm_up().join()
     print("ready", flush=True)
     for command in sys.stdin:
@@ -30,20 +33,41 @@ with product(launcher=sys.argv[1]) as bench:
             ref = "starter:SmolLM2-135M-Instruct"
             with bench.shelf.lease(bench.workspace, ref, task.auto_class) as loaded:
                 task.run(task.pipeline(loaded), task.examples[0].values, task.params(max_new_tokens=16))
+        elif command.startswith("try "):
+            task = all_tasks()["text-classification"]
+            with bench.shelf.lease(bench.workspace, "folder:" + command[4:].strip(), task.auto_class) as loaded:
+                task.run(task.pipeline(loaded), {"text": "a good movie " * 20}, task.params())
         else:
             bench.train(bench.data("sample:reviews_en"), MINILM, "quick")
         print("done", flush=True)
 """
 
+# Makes the models that are tried, in a process of its own, so that what that takes is not measured.
+MODELS = """
+import sys
+from pathlib import Path
+from tests import tiny
+from transformers import BertConfig, BertForSequenceClassification
+for number in range(int(sys.argv[2])):
+    folder = Path(sys.argv[1]) / str(number)
+    tiny.save_wordpiece_tokenizer(folder)
+    BertForSequenceClassification(BertConfig(
+        vocab_size=500, hidden_size=512, num_hidden_layers=2, num_attention_heads=8, intermediate_size=2048,
+    )).save_pretrained(folder)
+"""
+BOUND = 128
+"""MiB that loaded models may take together while twenty are tried; each takes about 27, which an answer reads."""
+TRIED = 20
+
 
 @contextmanager
-def child(launcher: str) -> Iterator[subprocess.Popen[str]]:
+def child(launcher: str, bound: int = 4096) -> Iterator[subprocess.Popen[str]]:
     """The process to be measured."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "child.py"
         script.write_text(CHILD)
         process = subprocess.Popen(
-            [sys.executable, str(script), launcher],
+            [sys.executable, str(script), launcher, str(bound)],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environ(),
         )  # fmt: skip
         try:
@@ -91,9 +115,35 @@ def order(process: subprocess.Popen[str], command: str) -> float:
     return largest
 
 
+def twenty_models() -> dict[str, Figure]:
+    """What stays after as many models as TRIED were asked once each, within a bound of BOUND MiB."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", MODELS, folder, str(TRIED)], cwd=ROOT, env=_environ(), check=True)
+        with child("process", BOUND) as process:
+            wait_for(process, "ready")
+            time.sleep(2)
+            before = resident(process)
+            sizes = []
+            for number in range(TRIED):
+                order(process, f"try {folder}/{number}")
+                sizes.append(resident(process))
+                print(f"model {number + 1}: {sizes[-1]:.0f} MiB", flush=True)
+            time.sleep(3)
+            after = resident(process)
+    return {
+        "models: before the first": Figure(before, "MiB"),
+        "models: after five": Figure(sizes[4], "MiB"),
+        f"models: after {TRIED}": Figure(after, "MiB"),
+        f"models: {TRIED} tried, more than before": Figure(after - before, "MiB", f"<= {BOUND + 150}"),
+    }
+
+
 def main() -> None:
     """One process a launcher; the second run in a row tells what stays."""
-    figures = {}
+    if sys.argv[1:] == ["models"]:
+        write("memory", twenty_models())
+        return
+    figures = twenty_models()
     for launcher in ("process", "thread"):
         with child(launcher) as process:
             wait_for(process, "ready")
