@@ -18,8 +18,9 @@ LONG_BENCHES := $(notdir $(basename $(shell grep -ls '^LONG = True' benchmarks/*
 run: $(VENV)/.run starter  ## Set up and start; ARGS="--port 8000" passes flags on.
 	$(PY) app.py $(ARGS)
 
+# Two at a time: much of a test is waiting for a process to start, or for a page.
 test: $(VENV)/.dev starter browser check  ## Set up and run every check and test.
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev  ## Format, lint, types, import arrows.
 	$(VENV)/bin/ruff format --check .

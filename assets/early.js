@@ -48,14 +48,14 @@
   window.workbench = {
     tabNames,
     tabButtons,
-    // [language, secret, what was typed before the language changed]: sent to the server when the page opens.
+    // [language, secret, what was typed before the language changed, else the address]: sent to the server when the page opens.
     visitor() {
       let secret = store.get("workbench-visitor");
       if (!secret) {
         secret = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("");
         store.set("workbench-visitor", secret);
       }
-      return [chosen, secret, kept()];
+      return [chosen, secret, kept() || JSON.stringify({ address: location.search })];
     },
     speak(wanted) {
       if (wanted === chosen) return;

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Read by the libraries at import, hence before any of them is. Child processes inherit them.
 os.environ.update(
@@ -15,6 +16,7 @@ os.environ.update(
     GRADIO_ANALYTICS_ENABLED="False",
     TOKENIZERS_PARALLELISM="false",
 )
+BROWSER = "tests/browser/"
 _SCRATCH = tempfile.TemporaryDirectory(prefix="workbench-tests-", ignore_cleanup_errors=True)
 os.environ["TRACKIO_DIR"] = os.path.join(_SCRATCH.name, "trackio")
 os.environ["GRADIO_TEMP_DIR"] = os.path.join(_SCRATCH.name, "gradio")
@@ -26,6 +28,23 @@ import pytest
 from backend.settings import Settings
 from backend.workspace import Workspace
 from tests import tiny
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a browser comes first: it takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(BROWSER))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With two workers: all that needs a browser on one of them, which shares one app; else a file stays together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,6 +75,42 @@ def tiny_encoder(scratch: Path) -> Path:
 def tiny_classifier(scratch: Path) -> Path:
     """A two-class BERT of width 16. Read-only."""
     return tiny.save_classifier(scratch / "tiny-classifier")
+
+
+@pytest.fixture(scope="session")
+def tiny_masked(scratch: Path) -> Path:
+    """A BERT of width 16 that fills masks. Read-only."""
+    return tiny.save_masked_model(scratch / "tiny-masked")
+
+
+@pytest.fixture(scope="session")
+def tiny_tagger(scratch: Path) -> Path:
+    """A BERT of width 16 that labels tokens as people and places. Read-only."""
+    return tiny.save_token_classifier(scratch / "tiny-tagger")
+
+
+@pytest.fixture(scope="session")
+def tiny_nli(scratch: Path) -> Path:
+    """A BERT of width 16 that says contradiction, neutral or entailment. Read-only."""
+    return tiny.save_classifier(scratch / "tiny-nli", labels=("contradiction", "neutral", "entailment"))
+
+
+@pytest.fixture(scope="session")
+def tiny_answerer(scratch: Path) -> Path:
+    """A BERT of width 16 that finds answers. Read-only."""
+    return tiny.save_question_answerer(scratch / "tiny-answerer")
+
+
+@pytest.fixture(scope="session")
+def tiny_writer(scratch: Path) -> Path:
+    """A T5 of width 16 that knows prefixes. Read-only."""
+    return tiny.save_writer(scratch / "tiny-writer")
+
+
+@pytest.fixture(scope="session")
+def tiny_translator(scratch: Path) -> Path:
+    """An mBART of width 16. Read-only."""
+    return tiny.save_translator(scratch / "tiny-translator")
 
 
 @pytest.fixture(scope="session")

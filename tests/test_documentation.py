@@ -21,6 +21,7 @@ README = ROOT / "README.md"
 CLAUSES = {
     "assets/text": "every text a person reads, by language and area",
     "assets/samples": "data sets written for the product",
+    "assets/export": "the script that a finished run becomes, before its values are filled in",
     "assets/starter": "adapters trained with the product",
     "benchmarks": "scripts that measure, and their results",
     "tests": "mirrors the tree; tests/browser drives the real page, tests/hub is a small Hub",

@@ -40,6 +40,103 @@ def save_classifier(folder: Path, labels: Sequence[str] = ("negative", "positive
     return folder
 
 
+def save_masked_model(folder: Path, seed: int = 0) -> Path:
+    """The same with a head that fills masks."""
+    from transformers import BertForMaskedLM
+
+    save_wordpiece_tokenizer(folder)
+    with _seeded(seed):
+        BertForMaskedLM(_bert_config(folder)).save_pretrained(folder)
+    return folder
+
+
+def save_token_classifier(
+    folder: Path, labels: Sequence[str] = ("B-PER", "I-PER", "B-LOC", "I-LOC"), seed: int = 0
+) -> Path:
+    """The same with a head that gives one label a token. None is O: what is random must not come out empty."""
+    from transformers import BertForTokenClassification
+
+    save_wordpiece_tokenizer(folder)
+    config = _bert_config(folder)
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: index for index, label in enumerate(labels)}
+    with _seeded(seed):
+        BertForTokenClassification(config).save_pretrained(folder)
+    return folder
+
+
+def save_question_answerer(folder: Path, seed: int = 0) -> Path:
+    """The same with a head that finds answers in a text."""
+    from transformers import BertForQuestionAnswering
+
+    save_wordpiece_tokenizer(folder)
+    with _seeded(seed):
+        BertForQuestionAnswering(_bert_config(folder)).save_pretrained(folder)
+    return folder
+
+
+T5_TASKS = {
+    "summarization": {
+        "prefix": "story ",
+        "min_length": 4,
+        "num_beams": 3,
+        "length_penalty": 2.0,
+        "early_stopping": True,
+    },
+    "translation_en_to_de": {"prefix": "book ", "num_beams": 2, "max_length": 30},
+}
+"""What the T5 below says of its tasks, as T5's own configuration does."""
+
+
+def save_writer(folder: Path, seed: int = 0) -> Path:
+    """A T5 of width 16 with prefixes of its own, over the tokenizer of the BERTs. It writes noise."""
+    from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
+
+    save_wordpiece_tokenizer(folder)
+    config = T5Config(
+        vocab_size=len(AutoTokenizer.from_pretrained(folder)),
+        d_model=16,
+        d_kv=8,
+        d_ff=32,
+        num_layers=1,
+        num_heads=2,
+        decoder_start_token_id=0,
+        pad_token_id=0,
+        eos_token_id=3,
+        task_specific_params=T5_TASKS,
+    )
+    with _seeded(seed):
+        _spread(T5ForConditionalGeneration(config)).save_pretrained(folder)
+    return folder
+
+
+def save_translator(folder: Path, seed: int = 0) -> Path:
+    """An mBART of width 16 whose tokenizer knows WORDS, CHARACTERS, CHINESE and the languages of mBART."""
+    from transformers import MBartConfig, MBartForConditionalGeneration, MBartTokenizer
+    from transformers.models.mbart.tokenization_mbart import FAIRSEQ_LANGUAGE_CODES
+
+    pieces = [*(f"▁{word}" for word in WORDS), "▁", *CHARACTERS, *CHINESE]
+    specials = ["<s>", "<pad>", "</s>", "<unk>"]
+    scores = [*((piece, 0.0) for piece in specials), *((piece, -2.0) for piece in dict.fromkeys(pieces))]
+    scores += [(piece, 0.0) for piece in (*FAIRSEQ_LANGUAGE_CODES, "<mask>")]
+    tokenizer = MBartTokenizer(vocab=scores, model_max_length=64)
+    tokenizer.save_pretrained(folder)
+    config = MBartConfig(
+        vocab_size=len(tokenizer),
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        max_position_embeddings=64,
+    )
+    with _seeded(seed):
+        _spread(MBartForConditionalGeneration(config)).save_pretrained(folder)
+    return folder
+
+
 def save_generator(folder: Path, seed: int = 0) -> Path:
     """A Llama of width 16 and one layer, with a byte-level BPE tokenizer and a ChatML template. It writes noise."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -106,6 +203,17 @@ def _bert_config(folder: Path):  # type: ignore[no-untyped-def]
         # Wide enough for answers that tell texts apart; with the usual 0.02 all come out even.
         initializer_range=0.5,
     )
+
+
+def _spread(model):  # type: ignore[no-untyped-def]
+    """Wide weights: with the usual ones every text comes out alike."""
+    import torch
+
+    with torch.no_grad():
+        for weights in model.parameters():
+            if weights.dim() > 1:
+                weights.normal_(0.0, 0.5)
+    return model
 
 
 def _seeded(seed: int):  # type: ignore[no-untyped-def]

@@ -6,10 +6,11 @@ import html
 from collections.abc import Sequence
 from functools import singledispatch
 
-from backend.answering import Counted, Loading, Reply
-from backend.tasks.base import Answer, Bars, Step, Table, Text
+from backend.answering import Loading, Reply
+from backend.tasks.base import Answer, Bars, Blanks, Matrix, Spans, Step, Table, Text, Vector
 from backend.texts import catalogue
-from ui.phrases import duration, table
+from ui import marked_view, vector_view
+from ui.phrases import confidence, duration, label_bar, table
 from ui.text import say
 
 BARS_SHOWN = 12
@@ -29,14 +30,14 @@ def _(answer: Bars, locale: str) -> str:
     """Verdict, a bar for each label, and a sentence that says what the numbers mean."""
     if not answer.scores:
         return f'<p class="lead-text">{_say("answers.no_label", locale)}</p>'
-    if answer.raw and len(answer.scores) == 1 and answer.labels <= 1:
+    if answer.raw and len(answer.scores) == 1 and answer.labels <= 1 and answer.cosine_from is None:
         return _number(answer, locale)
     verdict = _verdict(answer, locale)
     widest = max((abs(value) for _, value in answer.scores), default=1) or 1
     whole = 1.0 if _are_shares(answer) else widest
     given = _given(answer)
     bars = [
-        _bar(name, value / whole, _score(answer, value), place in given, _threshold(answer, place))
+        label_bar(name, _width(answer, value, whole), _score(answer, value), place in given, _threshold(answer, place))
         for place, (name, value) in enumerate(answer.scores)
     ]
     more = ""
@@ -49,9 +50,18 @@ def _(answer: Bars, locale: str) -> str:
 
 @render.register
 def _(answer: Text, locale: str) -> str:
-    """What was written, with a caret as long as it is being written."""
+    """What was written, with a caret as long as it is being written; further texts; what was not read."""
     caret = "" if answer.finished else '<span class="caret" aria-hidden="true"></span>'
-    return f'<div class="written" dir="auto">{html.escape(answer.text)}{caret}</div>'
+    shown = f'<div class="written" dir="auto">{html.escape(answer.text)}{caret}</div>'
+    if answer.finished and not answer.text.strip():
+        shown = f'<p class="lead-text">{_say("answers.no_words", locale)}</p>'
+    for number, text in enumerate(answer.others, 2):
+        head = _say("answers.another", locale, number=number)
+        shown += f'<p class="blank-head">{head}</p><div class="written" dir="auto">{html.escape(text)}</div>'
+    if answer.given_read < answer.given:
+        read, tokens = f"{answer.given_read:,}", f"{answer.given:,}"
+        shown += f'<p class="answer-sentence">{_say("tasks.truncated", locale, read=read, tokens=tokens)}</p>'
+    return shown
 
 
 @render.register
@@ -71,6 +81,30 @@ def _(answer: Table, locale: str) -> str:
     return table(heads, rows, numbers, "answer-table") + note
 
 
+@render.register
+def _(answer: Matrix, locale: str) -> str:
+    """How alike the texts are."""
+    return vector_view.similarity(answer, locale)
+
+
+@render.register
+def _(answer: Vector, locale: str) -> str:
+    """Numbers, and a map of several texts."""
+    return vector_view.vectors(answer, locale)
+
+
+@render.register
+def _(answer: Blanks, locale: str) -> str:
+    """The text filled in, and what else each blank might be."""
+    return marked_view.blanks(answer, locale)
+
+
+@render.register
+def _(answer: Spans, locale: str) -> str:
+    """The text with its parts marked, or with the answers to questions."""
+    return marked_view.answered(answer, locale) if answer.asked else marked_view.spans(answer, locale)
+
+
 def continued(prompt: str, answer: Text, locale: str) -> str:
     """A text that a model went on with: what the person wrote, then what the model added."""
     whole = render(answer, locale)
@@ -79,7 +113,9 @@ def continued(prompt: str, answer: Text, locale: str) -> str:
 
 
 def column_title(name: str, locale: str) -> str:
-    """A column of a batch answer in the visitor's language; `score_LABEL` is the score of a label."""
+    """A column of a batch answer in the visitor's language; `score_LABEL` is a label's score, `answer_2` one more."""
+    if name.startswith("answer_"):
+        return say("answers.column.answer_of", locale, number=name.removeprefix("answer_"))
     if name.startswith("score_"):
         return say("answers.column.score_of", locale, label=name.removeprefix("score_"))
     key = f"answers.column.{name}"
@@ -90,7 +126,7 @@ def footing(reply: Reply, locale: str) -> str:
     """The line under an answer: time, device, tokens, speed, why it ended."""
     parts = [_time(reply.seconds, locale), reply.device.upper()]
     answer = reply.answer
-    if isinstance(answer, Bars) and answer.tokens:
+    if isinstance(answer, (Bars, Matrix, Vector, Blanks, Spans)) and answer.tokens:
         parts.append(say("answers.tokens", locale, count=f"{answer.tokens:,}"))
     if isinstance(answer, Text) and answer.tokens:
         speed = f"{answer.tokens / max(reply.seconds, 1e-3):.1f}"
@@ -102,22 +138,18 @@ def footing(reply: Reply, locale: str) -> str:
     return f'<div class="answer-foot">{"".join(f"<span>{html.escape(part)}</span>" for part in parts)}</div>'
 
 
-def waiting(news: Loading | Counted | None, title: str, locale: str) -> str:
+def waiting(news: Loading | None, title: str, locale: str) -> str:
     """What happens before there is an answer: a thin bar with its true share, and a sentence with the size."""
-    share: float | None = None
-    if isinstance(news, Counted):
-        share = news.done / max(news.total, 1)
-        left = news.seconds / news.done * (news.total - news.done) if news.done else 0.0
-        key = "answers.counted_left" if left > 2 else "answers.counted"
-        sentence = say(key, locale, done=f"{news.done:,}", total=f"{news.total:,}", left=duration(left, locale))
-    else:
-        phase = news.phase if news else "start"
-        if news and news.total:
-            share = news.done / news.total
-            done, total = f"{news.done / 1e6:,.0f}", f"{news.total / 1e6:,.0f}"
-            sentence = say(f"answers.{phase}", locale, title=title, done=done, total=total)
-        else:
-            sentence = say(f"answers.{phase}.begins", locale, title=title)
+    phase = news.phase if news else "start"
+    if news and news.total:
+        done, total = f"{news.done / 1e6:,.0f}", f"{news.total / 1e6:,.0f}"
+        sentence = say(f"answers.{phase}", locale, title=title, done=done, total=total)
+        return under_way(news.done / news.total, sentence)
+    return under_way(None, say(f"answers.{phase}.begins", locale, title=title))
+
+
+def under_way(share: float | None, sentence: str) -> str:
+    """A thin bar filled to `share` (part of 1), moving where nobody can say, and what is being done."""
     inner = '<i class="unknown"></i>' if share is None else f'<i style="width:{min(share, 1):.1%}"></i>'
     return f'<div class="waiting" role="status"><div class="thin-bar">{inner}</div><p>{html.escape(sentence)}</p></div>'
 
@@ -152,22 +184,18 @@ def _are_shares(answer: Bars) -> bool:
     return not answer.raw and all(-1e-6 <= value <= 1 + 1e-6 for _, value in answer.scores)
 
 
+def _width(answer: Bars, value: float, whole: float) -> float:
+    """How much of its track a bar fills."""
+    return value / whole if answer.cosine_from is None else vector_view.share(value, answer.cosine_from)
+
+
 def _score(answer: Bars, value: float) -> str:
     """A share as percent, any other number with four digits. Never 100.0% for what is not certain."""
+    if answer.cosine_from is not None:
+        return f"{value:.3f}"
     if not _are_shares(answer):
         return f"{value:.4g}"
-    shown = f"{value:.1%}"
-    return ">99.9%" if shown == "100.0%" and value < 1 else shown
-
-
-def _bar(name: str, share: float, score: str, first: bool, threshold: float | None = None) -> str:
-    label = html.escape(name, quote=True)
-    mark = "" if threshold is None else f'<u style="left:{threshold:.1%}"></u>'
-    return (
-        f'<div class="label-bar{" first" if first else ""}"><span title="{label}">{label}</span>'
-        f'<span class="bar" aria-hidden="true"><i style="width:{max(0.0, min(1.0, share)):.1%}"></i>{mark}</span>'
-        f"<b>{html.escape(score)}</b></div>"
-    )
+    return confidence(value)
 
 
 def _given(answer: Bars) -> set[int]:
@@ -219,7 +247,9 @@ def _bars_sentence(answer: Bars, locale: str) -> str:
     # Chinese sentences follow one another without a space.
     space = "" if locale.startswith("zh") else " "
     count = max(answer.labels, len(answer.scores))
-    if not _are_shares(answer):
+    if answer.cosine_from is not None:
+        words = _nearest(answer, label, locale)
+    elif not _are_shares(answer):
         words = _say("answers.one_number", locale)
     elif not answer.exclusive:
         above, shown = len(_given(answer)), len(answer.scores)
@@ -231,6 +261,21 @@ def _bars_sentence(answer: Bars, locale: str) -> str:
         words = _say(key, locale, points=round(score * 100), label="\0").replace("\0", label) + space
         words += _say("answers.only_two" if count == 2 else "answers.only_these", locale, count=count)
     return words + _read(answer, locale)
+
+
+def _nearest(answer: Bars, label: str, locale: str) -> str:
+    """Which label is nearest, how far ahead of the next, and what the numbers are."""
+    least = answer.cosine_from or 0.0
+    space = "" if locale.startswith("zh") else " "
+    scale = (
+        _say("answers.cosine_bars_high", locale, least=f"{least:g}") if least else _say("answers.cosine_bars", locale)
+    )
+    if len(answer.scores) < 2:
+        return scale
+    ahead = answer.scores[0][1] - answer.scores[1][1]
+    # A tenth of the usual scale is a clear lead; a fiftieth is none.
+    key = "answers.nearest_hardly" if ahead < (1 - least) / 50 else "answers.nearest"
+    return _say(key, locale, label="\0", ahead=f"{ahead:.3f}").replace("\0", label) + space + scale
 
 
 def _read(answer: Bars, locale: str) -> str:

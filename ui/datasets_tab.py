@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from ui import data_progress, data_view
+from ui import data_progress, data_view, meaning_search
 from ui.data_actions import FIRST_VIEW, Actions
 from ui.errors import shown
+from ui.meaning_search import MeaningParts
 from ui.text import i18n
 from ui.visitor import PageState, Services
 
@@ -51,6 +52,7 @@ class DatasetsTab:
     remove_no: gr.Button
     view: gr.State
     pending: gr.State
+    meaning: MeaningParts
 
 
 def build(services: Services) -> DatasetsTab:
@@ -114,6 +116,7 @@ def build(services: Services) -> DatasetsTab:
                 pager = gr.HTML(apply_default_css=False, elem_id="datasets-pager")
                 previous = gr.Button(i18n("datasets.previous"), interactive=False, scale=0, min_width=110)
                 next_ = gr.Button(i18n("datasets.next"), interactive=False, scale=0, min_width=110)
+            meaning = meaning_search.build()
         with gr.Column(scale=1, min_width=280, elem_classes="data-side"):
             numbers = gr.HTML(apply_default_css=False, elem_id="datasets-numbers")
             mend = gr.Button(i18n("datasets.mend"), visible=False, elem_id="datasets-mend")
@@ -133,7 +136,7 @@ def build(services: Services) -> DatasetsTab:
         notice=notice, retry=retry, skip=skip, dismiss=dismiss, empty=empty, drop=drop, samples=samples,
         content=content, table=table, pager=pager, previous=previous, next=next_, numbers=numbers, mend=mend,
         details=details, tokenizer=tokenizer, tokens=tokens, remove=remove, ask=ask, question=question,
-        remove_yes=remove_yes, remove_no=remove_no, view=view, pending=pending,
+        remove_yes=remove_yes, remove_no=remove_no, view=view, pending=pending, meaning=meaning,
     )  # fmt: skip
 
 
@@ -159,7 +162,7 @@ def _build_empty() -> tuple[gr.Column, gr.File, gr.Radio]:
 def wire(tab: DatasetsTab, services: Services, state: PageState) -> None:
     """Connect its widgets."""
     act = Actions(tab, services)
-    everything = [getattr(tab, field.name) for field in fields(tab)]
+    everything = [widget for field in fields(tab) if not isinstance(widget := getattr(tab, field.name), MeaningParts)]
     rows = [tab.table, tab.pager, tab.previous, tab.next, tab.view]
     asked: list[Any] = [tab.chosen, tab.search, tab.filter, tab.view]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -198,3 +201,4 @@ def wire(tab: DatasetsTab, services: Services, state: PageState) -> None:
     tab.table.click(shown(act.sort), asked, rows, **quiet)
     tab.previous.click(shown(act.draw_previous), asked, rows, **quiet)
     tab.next.click(shown(act.draw_next), asked, rows, **quiet)
+    meaning_search.wire(tab.meaning, services, tab.chosen)

@@ -9,7 +9,22 @@ import gradio as gr
 
 from ui import pickers
 from ui.errors import shown
-from ui.finetune import anatomy, choosing, first_answer, form, how_it_runs, inside, launching, run, run_view, settings
+from ui.finetune import (
+    after,
+    again,
+    anatomy,
+    checks,
+    choosing,
+    elsewhere,
+    first_answer,
+    form,
+    how_it_runs,
+    inside,
+    launching,
+    run,
+    run_view,
+    settings,
+)
 from ui.visitor import PageState, Services
 
 
@@ -30,11 +45,14 @@ class FinetuneTab:
     """{"ref", "at"}: the data set that another tab hands over."""
     wanted_run: gr.State
     """{"run_id", "at"}: the run that another tab wants shown; run_id "" asks for the form."""
+    after: after.AfterParts
 
 
 def build(services: Services) -> FinetuneTab:
     """Lay the tab out."""
     form_parts, run_parts = form.build(), run_view.build()
+    with run_parts.view:
+        after_parts = after.build()
     return FinetuneTab(
         form_parts,
         run_parts,
@@ -44,6 +62,7 @@ def build(services: Services) -> FinetuneTab:
         started=gr.State(""),
         wanted_data=gr.State(None),
         wanted_run=gr.State(None),
+        after=after_parts,
     )
 
 
@@ -57,7 +76,8 @@ def wire(tab: FinetuneTab, services: Services, state: PageState) -> None:
         return gr.Dropdown(choices=pickers.data_choices(services, request), value=wanted["ref"]), ""
 
     measured = gr.State("")
-    choosing.wire(tab.form, services, state, measured)
+    follow = choosing.wire(tab.form, services, state, measured)
+    checks.wire(tab.form, services, follow)
     settings.wire(tab.form.settings, tab.form.settled, services)
     anatomy.wire(tab.form, services)
     inside.wire(tab.form, services)
@@ -68,6 +88,9 @@ def wire(tab: FinetuneTab, services: Services, state: PageState) -> None:
         tab.run, tab.form.view, tab.form.live_link, services, state,
         tab.shown_run, tab.started, tab.wanted_run, tab.try_ref,
     )  # fmt: skip
+    again.wire(tab.run.again, tab.form, services, follow, tab.shown_run)
+    after.wire(tab.after, services, state, tab.shown_run)
+    elsewhere.wire(tab.run.elsewhere, services, state, tab.shown_run, tab.try_ref)
     tab.wanted_data.change(
         shown(take_data), [tab.wanted_data], [tab.form.data, tab.shown_run], show_progress="hidden",
         api_visibility="private",

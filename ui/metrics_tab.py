@@ -15,7 +15,7 @@ from backend.workspace import Workspace
 from ui import charts, phrases
 from ui.errors import shown
 from ui.finetune.live import EVAL
-from ui.metrics import overview
+from ui.metrics import compare, overview
 from ui.scales import scale
 from ui.text import i18n, say
 from ui.visitor import PageState, Services, locale_of
@@ -59,6 +59,7 @@ class MetricsTab:
     loss: gr.Plot
     curves: gr.Row
     differences: gr.HTML
+    compare: compare.Parts
     mirror: gr.HTML
     open_run: gr.State
     """{"run_id", "at"}: the run to open in the Fine-tune tab; run_id "" asks for its form."""
@@ -96,10 +97,11 @@ def build(services: Services) -> MetricsTab:
             with gr.Column(min_width=300):
                 gr.HTML(i18n("metrics.differs"), elem_classes="caption", apply_default_css=False)
                 differences = _html()
+        comparing = compare.build()
         mirror = _html()
     return MetricsTab(
         empty, go, full, search, state, metric, ask, question, delete, keep, table, score_title, score,
-        loss_title, loss, curves, differences, mirror, gr.State(None),
+        loss_title, loss, curves, differences, comparing, mirror, gr.State(None),
     )  # fmt: skip
 
 
@@ -184,6 +186,7 @@ def wire(tab: MetricsTab, services: Services, state: PageState) -> None:
     acts = Runs(
         tab, services, gr.BrowserState(None, storage_key="workbench-runs", secret="workbench-runs"), gr.State("")
     )
+    compare.wire(tab.compare, services, state, acts.chosen)
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     asking = [tab.search, tab.state, tab.metric, acts.chosen]
     drawn = [

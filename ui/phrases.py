@@ -9,7 +9,7 @@ from backend.texts import catalogue
 from ui import scales
 from ui.text import say
 
-GLYPHS = {"queued": "○", "running": "●", "done": "✓", "stopped": "✓", "failed": "✕", "interrupted": "■"}
+GLYPHS = {"queued": "○", "running": "●", "done": "✓", "stopped": "✓", "failed": "✕", "interrupted": "■", "paused": "‖"}
 
 
 def chip(state: str, locale: str) -> str:
@@ -31,6 +31,22 @@ def bar(share: float, label: str = "") -> str:
     named = f' aria-label="{html.escape(label, quote=True)}"' if label else ""
     limits = f'role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}"'
     return f'<div class="bar" {limits}{named}><i style="width:{percent:.1f}%"></i></div>'
+
+
+def label_bar(name: str, share: float, score: str, first: bool, threshold: float | None = None) -> str:
+    """A row of a grid of class label-bars: name, bar filled to `share` (part of 1), score. threshold: a mark on it."""
+    label = html.escape(name, quote=True)
+    mark = "" if threshold is None else f'<u style="left:{threshold:.1%}"></u>'
+    return (
+        f'<div class="label-bar{" first" if first else ""}"><span title="{label}">{label}</span>'
+        f'<span class="bar" aria-hidden="true"><i style="width:{max(0.0, min(1.0, share)):.1%}"></i>{mark}</span>'
+        f"<b>{html.escape(score)}</b></div>"
+    )
+
+
+def busy(words: str) -> str:
+    """A bar that moves while nobody can say how far it is, and what is being done."""
+    return f'<div class="bar busy"><i></i></div><p class="muted" role="status">{html.escape(words)}</p>'
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
@@ -72,6 +88,12 @@ def gigabytes(mib: float) -> str:
 def percent(share: float) -> str:
     """A part of 1 as 88.4%."""
     return f"{share:.1%}"
+
+
+def confidence(share: float) -> str:
+    """How sure a model is, as percent: never 100.0% for what is not certain."""
+    shown = percent(share)
+    return ">99.9%" if shown == "100.0%" and share < 1 else shown
 
 
 def score(name: str, value: float) -> str:

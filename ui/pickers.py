@@ -40,10 +40,15 @@ def model_of_run(spec: RunSpec, locale: str) -> str:
 
 
 def data_of_run(spec: RunSpec, locale: str) -> str:
-    """The data set of a run as the page calls it: samples have a name in each language."""
-    kind, _, name = spec.data_ref.partition(":")
+    """The data set of a run as the page calls it."""
+    return data_title(spec.data_ref, spec.data_title, locale)
+
+
+def data_title(ref: str, title: str, locale: str) -> str:
+    """A data set's name, of one that is gone, too: samples have a name in each language."""
+    kind, _, name = ref.partition(":")
     key = f"data.sample.{name}"
-    return say(key, locale) if kind == "sample" and key in catalogue("en") else spec.data_title or spec.data_ref
+    return say(key, locale) if kind == "sample" and key in catalogue("en") else title or ref
 
 
 def ref_of(services: Services, request: gr.Request | None, text: str) -> str:

@@ -8,11 +8,14 @@ from typing import Any
 
 import gradio as gr
 
+from backend.models import ModelFacts
+from backend.models.profile import stated_task
 from backend.tasks import all_tasks
 from backend.tasks.base import Task
 from ui import pickers
 from ui.errors import shown
-from ui.playground import asking, form, many, parts
+from ui.playground import about, asking, form, many, next_token, parts, sharing, shelf, whatif
+from ui.playground.many_actions import Many
 from ui.playground.parts import PlaygroundTab
 from ui.text import say
 from ui.visitor import PageState, Services, locale_of
@@ -29,9 +32,14 @@ def build(services: Services) -> PlaygroundTab:
     return parts.build()
 
 
-def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
-    """Connect its widgets. The form is drawn once the visitor is known, and again for each task."""
-    stops, many_stops = asking.Stops(), asking.Stops()
+def wire(
+    tab: PlaygroundTab, services: Services, state: PageState, try_it: gr.Button, try_ref: gr.State, tabs: gr.Tabs
+) -> None:
+    """Connect its widgets. The form is drawn once the visitor is known, and again for each task.
+
+    try_it: a button of another tab, which opens the model of try_ref here.
+    """
+    stops = asking.Stops()
     shown_task = [
         tab.rail,
         tab.form,
@@ -53,8 +61,12 @@ def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
         given = given_before(all_tasks()[first], typed)
         # Where nothing was typed, the model that suits the new language stands there.
         model = pickers.ref_of(services, request, typed.get("playground-model", "")) if given else None
+        card = ""
+        if link := sharing.read(typed.get("address", ""), services):
+            first, given, model = link.task, dict(link.given), link.model
+            card = sharing.missing(link, services, request)
         kept = {"kept": {first: given}, "models": {first: model}}
-        return *show_task(services, request, first, kept), typed.get("many-texts", "")
+        return *show_task(services, request, first, kept, card), typed.get("many-texts", "")
 
     def say_model(model: str | None, task: str | None, request: gr.Request) -> tuple[gr.Dropdown, int]:
         locale = locale_of(request)
@@ -81,14 +93,19 @@ def wire(tab: PlaygroundTab, services: Services, state: PageState) -> None:
     # What the browser does alone is connected here: in what is drawn later Gradio runs it only after the server's part.
     tab.waiting.change(None, tab.waiting, None, js=_REVEAL, **_QUIET)
     tab.stays.change(None, None, None, js=_LET_GO, **_QUIET)
-    many.wire(tab.many, many_stops, tab.rail)
+    many_texts = many.wire(tab.many, services, state, tab.rail)
+    sharing.wire(tab, services)
+    whatif.wire(tab.what_if, tab.asked, services)
+    next_token.wire(tab.next_tokens, tab.rail, tab.asked, services)
+    about.wire(tab.about, services, tab.model)
+    shelf.wire(tab.shelf, services, state, tab.model, tab.rail, tab.wanted_model)
     with tab.place:
 
         def draw_form(task_form: dict[str, Any] | None, request: gr.Request) -> None:
             if task_form:
                 task = all_tasks()[task_form["task"]]
                 drawn = form.draw(task, task_form["kept"].get(task.name, {}), locale_of(request), task_form["inputs"])
-                _wire_form(tab, services, stops, many_stops, task, drawn, shown_task)
+                _wire_form(tab, services, stops, many_texts, task, drawn, shown_task, try_it, try_ref, tabs)
 
         # One at a time: what Gradio keeps of a render (its widgets by key, its count) is not made for several threads.
         one = {"concurrency_limit": 1, "concurrency_id": "draw-form"}
@@ -99,10 +116,13 @@ def _wire_form(
     tab: PlaygroundTab,
     services: Services,
     stops: asking.Stops,
-    many_stops: asking.Stops,
+    many_texts: Many,
     task: Task,
     drawn: form.Form,
     shown_task: list[Any],
+    try_it: gr.Button,
+    try_ref: gr.State,
+    tabs: gr.Tabs,
 ) -> None:
     """Everything that reads the task's own widgets. These listeners live as long as the form does."""
     widgets = drawn.by_name()
@@ -110,19 +130,20 @@ def _wire_form(
     def switch_task(request: gr.Request, rail: str, form: dict[str, Any], model: str, **given: Any) -> tuple[Any, ...]:
         return show_task(services, request, rail, remembered(form, task, model, given))
 
-    def open_wanted(
-        request: gr.Request, wanted: dict[str, Any], form: dict[str, Any], model: str, **given: Any
-    ) -> tuple[Any, ...]:
-        facts = services.shelf.facts(services.workspace(request), services.shelf.parse(wanted["ref"]))
-        fitting = next((name for name, one in all_tasks().items() if one.fits(facts)), task.name)
+    def open_model(request: gr.Request, ref: str, form: dict[str, Any], model: str, **given: Any) -> tuple[Any, ...]:
+        facts = services.shelf.facts(services.workspace(request), services.shelf.parse(ref))
+        fitting = fitting_task(facts, task.name, stated_task(services.shelf, facts))
         kept = remembered(form, task, model, given)
         kept["models"][fitting] = facts.ref
-        updates = show_task(services, request, fitting, kept)
+        updates, here = show_task(services, request, fitting, kept), gr.Tabs(selected="playground")
         if fitting == task.name:
             # The form stays as it is: it may be typed into while this is under way.
             pairs = zip(shown_task, updates, strict=True)
-            return *(gr.skip() if one is tab.form else update for one, update in pairs), time.time()
-        return *updates, gr.skip()
+            return *(gr.skip() if one is tab.form else update for one, update in pairs), time.time(), here
+        return *updates, gr.skip(), here
+
+    def open_wanted(request: gr.Request, wanted: dict[str, Any], **given: Any) -> tuple[Any, ...]:
+        return open_model(request, wanted["ref"], **given)
 
     def use_instead(model: str | None, request: gr.Request) -> tuple[str | None, gr.Button]:
         others = [facts.ref for facts in pickers.fitting_models(services, request, task.name) if facts.ref != model]
@@ -149,7 +170,8 @@ def _wire_form(
     tab.run.click(**run)
     for box in inputs:
         box.submit(**run)
-    drawn.examples.click(take_example, drawn.examples, inputs, queue=False, **_QUIET).success(**run)
+    for examples in (drawn.examples, *drawn.course):
+        examples.click(take_example, examples, inputs, queue=False, **_QUIET).success(**run)
     if drawn.second is not None:
         # By a State: a listener of the form on the model box itself would take the place of the one that is not its.
         text = drawn.inputs["text_pair"]
@@ -160,10 +182,14 @@ def _wire_form(
     tab.wanted_model.change(
         shown(open_wanted),
         inputs_kwargs={"wanted": tab.wanted_model, **context},
-        outputs=[*shown_task, tab.stays],
+        outputs=[*shown_task, tab.stays, tabs],
         **_QUIET,
     )
-    many.wire_form(tab.many, tab.model, services, many_stops, task, widgets)
+    # Straight from the click: with a State between the two, heard in here, the tab once opened with another model.
+    try_it.click(
+        shown(open_model), inputs_kwargs={"ref": try_ref, **context}, outputs=[*shown_task, tab.stays, tabs], **_QUIET
+    )
+    many.wire_form(many_texts, tab.model, task, widgets)
 
 
 def remembered(form: Mapping[str, Any], task: Task, model: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,14 +200,24 @@ def remembered(form: Mapping[str, Any], task: Task, model: str | None, given: Ma
     }
 
 
+def fitting_task(facts: ModelFacts, current: str, stated: str) -> str:
+    """The task to show a model with: the one on the page where it can do that, else the one it says it was made for,
+    else the first that it can do."""
+    can = [name for name, one in all_tasks().items() if one.fits(facts)]
+    return next((name for name in (current, stated, *can) if name in can), current)
+
+
 def given_before(task: Task, typed: Mapping[str, str]) -> dict[str, str]:
     """What stood in the task's boxes on the page before, by the names of Form.by_name."""
     boxes = {one.name: typed.get(f"playground-{one.name}") for one in task.inputs}
     return {f"inputs.{name}": text for name, text in boxes.items() if text}
 
 
-def show_task(services: Services, request: gr.Request, name: str, kept: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Updates of rail, form, model box and answer card for a task. kept: what `remembered` gave."""
+def show_task(
+    services: Services, request: gr.Request, name: str, kept: Mapping[str, Any], card: str = ""
+) -> tuple[Any, ...]:
+    """Updates of rail, form, model box and answer card for a task. kept: what `remembered` gave. card: what the answer
+    card says; empty: how to begin, or that no model fits."""
     locale = locale_of(request)
     task = all_tasks()[name]
     choices = pickers.model_choices(services, request, name)
@@ -193,17 +229,18 @@ def show_task(services: Services, request: gr.Request, name: str, kept: Mapping[
     talks = any(one.kind == "chat" for one in task.inputs)
     state = {"task": name, "kept": kept.get("kept", {}), "models": kept.get("models", {}), "at": time.time()}
     state["inputs"] = pickers.inputs_of(services, request, model)
-    card = asking.resting("playground.empty", locale) if model else asking.nothing_fits(locale)
+    chats = talks and bool(model) and not card
+    card = card or (asking.resting("playground.empty", locale) if model else asking.nothing_fits(name, locale))
     return (
         name,
         state,
         gr.Dropdown(choices, value=model, info=line),
-        gr.HTML(card, visible=not (talks and model)),
-        gr.Chatbot(visible=talks and bool(model)),
+        gr.HTML(card, visible=not chats),
+        gr.Chatbot(visible=chats),
         gr.Button(visible=False),
         "",
         gr.Button(visible=False),
-        gr.Button(visible=not model),
+        gr.Button(visible=not model and asking.trainable(name)),
     )
 
 

@@ -50,14 +50,19 @@ def build_page(settings: Settings) -> gr.Blocks:
                 finetune = finetune_tab.build(services)
             with gr.Tab(i18n("shell.metrics"), id="metrics", render_children=True):
                 metrics = metrics_tab.build(services)
-        playground_tab.wire(playground, services, state)
+        playground_tab.wire(playground, services, state, finetune.try_it, finetune.try_ref, tabs)
         tokenizer_tab.wire(tokenizer, services, state)
         datasets_tab.wire(datasets, services, state)
         finetune_tab.wire(finetune, services, state)
         metrics_tab.wire(metrics, services, state)
         _wire_visitor(page, services, state, header, tabs, timer, finetune.started)
-        _join(tabs, datasets.use_for_training, datasets.chosen, finetune.wanted_data, "finetune", _wanted_ref)
-        _join(tabs, finetune.try_it, finetune.try_ref, playground.wanted_model, "playground", _wanted_ref)
+        datasets.use_for_training.click(
+            _train_on,
+            [datasets.chosen],
+            [finetune.wanted_data, tabs],
+            show_progress="hidden",
+            api_visibility="private",
+        )
         metrics.open_run.change(
             _open_run, [metrics.open_run], [finetune.wanted_run, tabs], show_progress="hidden", api_visibility="private"
         )
@@ -192,18 +197,9 @@ def _wire_visitor(
         trigger(shown(tick), None, [state.pulse, timer], **quiet)
 
 
-def _join(tabs: gr.Tabs, button: gr.Button, source: gr.blocks.Block, target: gr.State, tab: str, handler: Any) -> None:
-    """A button of one tab hands what it is about to another tab, and shows that tab."""
-
-    def go(value: str) -> tuple[dict[str, Any], gr.Tabs]:
-        return handler(value), gr.Tabs(selected=tab)
-
-    button.click(shown(go), [source], [target, tabs], show_progress="hidden", api_visibility="private")
-
-
-def _wanted_ref(ref: str) -> dict[str, Any]:
+def _train_on(ref: str) -> tuple[dict[str, Any], gr.Tabs]:
     # The time makes the same wish twice a change, too.
-    return {"ref": ref, "at": time.time()}
+    return {"ref": ref, "at": time.time()}, gr.Tabs(selected="finetune")
 
 
 def _show_finetune() -> gr.Tabs:

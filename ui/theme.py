@@ -101,5 +101,6 @@ def head() -> str:
 
 
 def early_script() -> str:
-    """Runs before Gradio does: the stored language and colour scheme, and the visitor's secret."""
-    return f"<script>{(ASSETS / 'early.js').read_text(encoding='utf-8')}</script>"
+    """Runs before Gradio does: the stored language and colour scheme, the visitor's secret, the address."""
+    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in ("early.js", "address.js")]
+    return f"<script>{''.join(scripts)}</script>"

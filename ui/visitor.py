@@ -6,11 +6,12 @@ import json
 import secrets
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from backend.many import AnsweringJobs
 from backend.settings import Settings
 from backend.workspace import Workspace
 
@@ -45,6 +46,8 @@ def locale_of(request: gr.Request | None) -> str:
 def typed_before(words: str) -> dict[str, str]:
     """What early.js kept from the page before a change of language: text by elem_id, and the tab that was open.
 
+    Where nothing was kept, the query of the page's address, as `address`.
+
     words: JSON as the browser says it; whatever is not such a dictionary counts as nothing.
     """
     try:
@@ -67,6 +70,7 @@ class Services:
     settings: Settings
     shelf: ModelShelf
     queue: RunQueue
+    jobs: AnsweringJobs = field(default_factory=AnsweringJobs)
 
     def workspace(self, request: gr.Request | None) -> Workspace:
         """The visitor's workspace: in public mode by their account or their browser's secret, else the shared one.
@@ -96,4 +100,5 @@ class PageState:
     pulse: gr.State
     """Fingerprint of this workspace's runs: redraw on its .change."""
     typed: gr.State
-    """dict[str, str]: what stood in the boxes before the language was changed, by elem_id. Set with `arrived`."""
+    """dict[str, str]: what stood in the boxes before the language was changed, by elem_id; else `address`, the
+    query of the page. Set with `arrived`."""

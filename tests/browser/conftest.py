@@ -11,22 +11,25 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+# The last questions of the pages to the app, for the report of a failure.
+ASKED: list[str] = []
 TABS = ["playground", "tokenizer", "datasets", "finetune", "metrics"]
 
-expect.set_options(timeout=20_000)
+# Another test may take half of the machine meanwhile.
+expect.set_options(timeout=45_000)
 
 
 @dataclass
@@ -111,6 +114,7 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
                 f"localStorage.getItem('workbench-tour') ?? localStorage.setItem('workbench-tour', '{tour}')"
             )
         page = context.new_page()
+        page.on("request", _remember)
         page.goto(url)
         expect(page.locator("#header .status .device")).not_to_be_empty()
         return page
@@ -118,6 +122,11 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
     yield open_one
     for context in contexts:
         context.close()
+
+
+def _remember(request: Request) -> None:
+    if request.method == "POST":
+        ASKED.append(f"{time.strftime('%X')} {request.url.rsplit('/', 1)[-1]} {(request.post_data or '')[:200]}")
 
 
 def open_tab(page: Page, name: str) -> None:
@@ -132,3 +141,15 @@ def choose_data(page: Page, title: str) -> None:
     expect(box).not_to_have_value("")
     box.click()
     page.get_by_role("option", name=re.compile(f"^{title}")).first.click()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a failure, what the app printed last and what the pages told."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        running = item.funcargs.get("app")
+        if isinstance(running, App):
+            report.sections.append(("the app's log", running.log.read_text(errors="replace")[-3000:]))
+        report.sections.append(("asked of the app", "\n".join(ASKED[-40:])))
+    return report

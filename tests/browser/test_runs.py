@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def endless(page: Page, folder: Path) -> None:
     expect(fold).to_contain_text("500 epochs", timeout=MINUTE)
 
 
-def test_a_second_run_waits_its_turn_and_a_killed_app_says_interrupted(
+def test_a_second_run_waits_its_turn_and_one_cut_off_with_the_app_goes_on(
     scratch: Path, starter_root: Path, open_page: OpenPage, tmp_path: Path
 ) -> None:
     workspace = scratch / "cut-off"
@@ -69,3 +70,14 @@ def test_a_second_run_waits_its_turn_and_a_killed_app_says_interrupted(
         expect(page.locator(".run-view")).to_contain_text("The run was cut off", timeout=MINUTE)
         # What it had learnt to draw is still there.
         expect(page.locator(".run-view .js-plotly-plot .scatterlayer .trace").first).to_be_attached()
+        # It goes on, is paused, and goes on from there.
+        view = page.locator(".run-view")
+        page.locator("#go-on").click()
+        expect(page.locator("#pause-run")).to_be_visible(timeout=2 * MINUTE)
+        expect(view).to_contain_text(re.compile(r"step [1-9][\d,]* of"), timeout=2 * MINUTE)
+        page.locator("#pause-run").click()
+        expect(view).to_contain_text("Paused after step", timeout=MINUTE)
+        page.locator("#go-on").click()
+        expect(view).to_contain_text("went on after step", timeout=2 * MINUTE)
+        page.locator("#stop-run").click()
+        expect(page.locator("#try-it")).to_be_visible(timeout=2 * MINUTE)

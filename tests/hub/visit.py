@@ -9,12 +9,18 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from backend.errors import UserError
+from backend.exports.push import push_model
 from backend.models import ModelShelf
+from backend.models.holdings import holdings, remove
+from backend.models.profile import profile
+from backend.models.search import Query, search
 from backend.settings import Settings
 from backend.workspace import Workspace
 
@@ -55,6 +61,26 @@ def _called(step: dict[str, Any], shelf: ModelShelf, workspace: Workspace, repor
     if step["call"] == "heal":
         _post(f"{shelf.hub.endpoint}/heal/{ref}")
         return {}
+    if step["call"] == "push":
+        given = {"card": "# A card\n", "private": True} | step["given"]
+        return {"url": push_model(Path(step["folder"]), repo=ref, endpoint=shelf.hub.endpoint, **given)}
+    if step["call"] == "search":
+        found = search(shelf.hub, Query(**step.get("query", {})))
+        return {"found": [asdict(one) for one in found]}
+    if step["call"] == "mirror":
+        shelf.hub.use_mirror(ref)
+        return {"endpoint": shelf.hub.endpoint, "token": shelf.hub.token}
+    if step["call"] == "holdings":
+        held = holdings(shelf, workspace)
+        return {"held": {one.ref: {"kind": one.kind, "bytes": one.bytes, "used": one.used} for one in held}}
+    if step["call"] == "remove":
+        remove(shelf, workspace, ref)
+        return {"there": shelf.hub.repository(ref.partition(":")[2]).exists()}
+    if step["call"] == "profile":
+        found_profile = profile(shelf, workspace, ref)
+        return {"head": found_profile.head, "blocks": len(found_profile.anatomy.blocks) if found_profile.anatomy else 0}
+    if step["call"] == "arrive":
+        return _arrival(shelf, workspace, ref, step)
     if step["call"] == "online":
         return {"online": shelf.online()}
     if step["call"] == "tokenizer":
@@ -67,6 +93,25 @@ def _called(step: dict[str, Any], shelf: ModelShelf, workspace: Workspace, repor
     facts = getattr(shelf, step["call"])(workspace, ref, *([report] if step["call"] == "resolve" else []))
     files = sorted(path.name for path in facts.path.iterdir()) if facts.path else []
     return {"source": facts.source, "architecture": facts.architecture, "bytes": facts.bytes, "files": files}
+
+
+def _arrival(shelf: ModelShelf, workspace: Workspace, ref: str, step: dict[str, Any]) -> dict[str, Any]:
+    """A download as the page makes it; stop: once some bytes were told."""
+    one = shelf.arrivals.begin(workspace, ref)
+    told: list[tuple[int, int]] = []
+    going = []
+    while one.state == "going":
+        if not told or told[-1] != (one.done, one.total):
+            told.append((one.done, one.total))
+        if step.get("stop") and one.done:
+            try:
+                remove(shelf, workspace, ref)
+            except UserError as error:
+                going.append(error.key)
+            shelf.arrivals.stop(workspace, ref)
+        time.sleep(0.01)
+    error = one.error.key if isinstance(one.error, UserError) else str(one.error or "")
+    return {"state": one.state, "told": told, "at_first": one.at_first, "arrival_error": error, "removing": going[:1]}
 
 
 def _post(url: str) -> None:

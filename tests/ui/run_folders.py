@@ -14,6 +14,7 @@ import psutil
 from backend.data.split import SplitPlan
 from backend.metrics.record import Recorder
 from backend.recipes.base import Report, TrainArguments
+from backend.training.recovery import born
 from backend.training.run_folder import RunFolder
 from backend.training.spec import MetricPoint, Phase, RunSpec, RunState, RunStatus
 from backend.workspace import Workspace
@@ -42,7 +43,7 @@ def write_run(
     status = RunStatus(
         state=state, phase=Phase.TRAINING, step=steps, total_steps=TOTAL, epoch=3 * steps / TOTAL,
         samples_per_second=118.0, seconds_left=0.4 * (TOTAL - steps), memory_mib=1530.0, started=started,
-        pid=os.getpid(), pid_created=psutil.Process().create_time(),
+        pid=os.getpid(), pid_created=born(psutil.Process()),
         ended=0.0 if state.lives else started + 0.4 * steps, heartbeat=time.time(), best_step=steps, best_value=skill,
         launcher="process", baseline={"accuracy": 0.55, "f1_macro": 0.35}, baseline_label="positive", error=error,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +185,31 @@ def test_an_interrupted_run_says_that_it_was_cut_off(showing: run.Showing, works
     assert "cut off" in showing.draw("cut", None, NOTHING)[showing.view.sentence]
 
 
+def test_what_was_cut_off_or_paused_can_go_on_and_what_blew_up_cannot(
+    showing: run.Showing, workspace: Workspace
+) -> None:
+    blown_up = UserError("training.diverging", step=9, learning_rate=1, first=1, last=99).to_json()
+    for run_id, state, error, can in (
+        ("goes", RunState.RUNNING, None, False),
+        ("cut", RunState.INTERRUPTED, None, True),
+        ("paused", RunState.PAUSED, None, True),
+        ("blown", RunState.FAILED, blown_up, False),
+        ("done", RunState.DONE, None, False),
+    ):
+        write_run(workspace, run_id, state, steps=100, error=error)
+        page = showing.draw(run_id, None, NOTHING)
+        assert page[showing.view.go_on].visible is can, run_id
+        assert page[showing.view.pause].visible is (state is RunState.RUNNING)
+    assert "Paused after step 100" in showing.draw("paused", None, NOTHING)[showing.view.sentence]
+
+
+def test_a_run_that_went_on_with_less_says_so(showing: run.Showing, workspace: Workspace) -> None:
+    folder = write_run(workspace, "less", RunState.RUNNING, steps=100)
+    said = UserError("training.halved", batch=8, accumulation=2, before=16)
+    folder.write_status(replace(folder.status(), remarks=[said.to_json()]))
+    assert said.what() in showing.draw("less", None, NOTHING)[showing.view.sentence]
+
+
 def test_a_run_that_cannot_be_read_says_so(showing: run.Showing, workspace: Workspace) -> None:
     write_run(workspace, "broken")
     (workspace.folder("runs", "broken") / "spec.json").write_text("{", encoding="utf-8")
@@ -240,8 +265,9 @@ def test_a_stopped_run_offers_its_best_and_its_last_state(showing: run.Showing, 
 def test_a_run_of_another_workspace_is_not_shown(showing: run.Showing, workspace: Workspace) -> None:
     stranger = Workspace(workspace.root.parent / "stranger")
     write_run(stranger, "secret")
-    with pytest.raises(UserError):
-        showing.draw("secret", None, NOTHING)
+    updates = showing.draw("secret", None, NOTHING)
+    # As one that was deleted meanwhile: the form comes back.
+    assert updates[showing.shown_run] == "" and updates[showing.form_view].visible
 
 
 def test_markup_in_the_data_is_shown_and_not_obeyed() -> None:
@@ -284,3 +310,9 @@ def test_a_run_without_a_typed_name_gets_one_that_is_free(services: Services, ti
     filled = Filled(services, workspace, untouched(tiny_encoder))
     write_run(workspace, filled.name())
     assert filled.name().endswith("-2")
+
+
+def test_the_time_of_a_run_that_went_on_holds_its_earlier_attempts() -> None:
+    status = RunStatus(state=RunState.RUNNING, earlier_seconds=60.0, started=100.0, heartbeat=130.0)
+    assert status.seconds == 90.0 and replace(status, ended=140.0).seconds == 100.0
+    assert replace(status, started=0.0).seconds == 60.0

@@ -32,14 +32,14 @@ def acts(settings: Settings) -> Iterator[choosing.Choosing]:
 
 
 def test_scored_pairs_suggest_a_regression_with_both_texts_and_the_score(acts: choosing.Choosing) -> None:
-    page = acts.guess("sample:sentence_pairs_en", "", NOTHING)
+    page = acts.guess("sample:sentence_pairs_en", "", NOTHING, "single-label-classification", NOTHING)
     shown = {role: page[widget].value for role, widget in acts.form.columns.items() if page[widget].visible}
     assert page[acts.form.recipe] == "sentence-pair-regression"
     assert shown == {"text": "sentence1", "text_pair": "sentence2", "score": "score"}
 
 
 def test_reviews_suggest_one_label_a_text(acts: choosing.Choosing) -> None:
-    page = acts.guess("sample:reviews_en", "", NOTHING)
+    page = acts.guess("sample:reviews_en", "", NOTHING, "single-label-classification", NOTHING)
     assert page[acts.form.recipe] == "single-label-classification"
     assert not page[acts.form.columns["text_pair"]].visible and page[acts.form.columns["label"]].value == "label"
 
@@ -67,7 +67,7 @@ def test_a_column_of_lists_is_shown_without_brackets() -> None:
 
 def test_a_glue_task_takes_the_sample_that_stands_in_and_says_so(acts: choosing.Choosing) -> None:
     data = acts.take_task("stsb", "sample:reviews_en", NOTHING).value
-    page = acts.guess(data, "stsb", NOTHING)
+    page = acts.guess(data, "stsb", NOTHING, "single-label-classification", NOTHING)
     assert data == "sample:sentence_pairs_en" and page[acts.form.recipe] == "sentence-pair-regression"
     assert "stands in" in page[acts.form.glue.note] and "Pearson" in page[acts.form.glue.note]
 
@@ -81,6 +81,6 @@ def test_the_score_of_a_glue_task_chooses_the_best_state(acts: choosing.Choosing
 
 
 def test_who_chooses_other_data_has_left_the_glue_task(acts: choosing.Choosing) -> None:
-    page = acts.guess("sample:news_en", "stsb", NOTHING)
+    page = acts.guess("sample:news_en", "stsb", NOTHING, "single-label-classification", NOTHING)
     assert page[acts.form.glue.task] == "" and "stands in" not in page[acts.form.glue.note]
     assert page[acts.form.recipe] == "single-label-classification"

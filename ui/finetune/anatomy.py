@@ -88,9 +88,10 @@ class Looking:
             self.parts.view: self._view(request, values)
         }
 
-    def begin(self, opened: bool, request: gr.Request, **values: Any) -> Updates:
-        """Another model: its sizes are those to begin with."""
-        if not opened or not values["model"]:
+    def begin(self, opened: bool, request: gr.Request, held: dict[str, Any] | None = None, **values: Any) -> Updates:
+        """Another model: its sizes are those to begin with, unless the form was filled in with a new one's."""
+        kept = held and held["model"] == values["model"] and values["from_nothing"]
+        if not opened or kept or not values["model"]:
             return {self.parts.view: gr.skip()}
         filled = Filled.of(self.services, request, values)
         try:
@@ -131,10 +132,14 @@ def wire(form: Form, services: Services) -> None:
         shown(acts.open), outputs=[parts.view, parts.tokenizer, *shape], **follow
     )
     look: dict[str, Any] = {"fn": shown(acts.look), "inputs": [opened], "outputs": [parts.view, parts.sizes], **follow}
-    form.known_model.change(shown(acts.begin), [opened], [parts.view, *shape], **follow)
+    held: dict[str, Any] = {"held": form.again.held, **form.inputs}
+    begun = follow | {"inputs_kwargs": held}
+    form.known_model.change(shown(acts.begin), [opened], [parts.view, *shape], **begun)
     decisive = [widget for name, widget in form.arguments.items() if name.startswith(SHOWN_ARGUMENTS)]
     chosen = [parts.from_nothing, parts.tokenizer, *shape, form.recipe, *form.columns.values(), *decisive]
-    gr.on([form.settled.change, *(widget.input for widget in chosen)], **look)
+    # Of several listeners to one event only one may be always_last: Gradio makes up for a click that came too early by
+    # sending the whole event again, to all of them, and two would do so for each other without end.
+    gr.on([form.settled.change, *(widget.input for widget in chosen)], **look | {"trigger_mode": "multiple"})
 
 
 def _closed() -> bool:

@@ -25,8 +25,10 @@ def anatomy(found: Anatomy, is_new: bool, locale: str) -> str:
     )
     # Of a new model the sizes stand in the boxes below.
     title = html.escape(say("anatomy.table.setting", locale))
-    settings = f"<details{'' if is_new else ' open'}><summary>{title}</summary>{_settings(found, locale)}</details>"
-    return f'<p class="anatomy-lead">{html.escape(lead)}</p>{facts}{_blocks(found, locale)}{settings}'
+    settings = (
+        f"<details{'' if is_new else ' open'}><summary>{title}</summary>{settings_table(found, locale)}</details>"
+    )
+    return f'<p class="anatomy-lead">{html.escape(lead)}</p>{facts}{blocks_table(found, locale)}{settings}'
 
 
 def block_name(block: Block, locale: str, layers: str = "", short: bool = False) -> str:
@@ -44,7 +46,8 @@ def block_name(block: Block, locale: str, layers: str = "", short: bool = False)
     return name
 
 
-def _settings(found: Anatomy, locale: str) -> str:
+def settings_table(found: Anatomy, locale: str) -> str:
+    """The configuration in plain words, and the rest of it behind a fold."""
     head = [say("anatomy.table.name", locale), say("anatomy.table.value", locale)]
     rows = []
     for key, own, value in found.settings:
@@ -58,8 +61,10 @@ def _settings(found: Anatomy, locale: str) -> str:
     return f"{table}<details><summary>{title}</summary>{more}</details>"
 
 
-def _blocks(found: Anatomy, locale: str) -> str:
-    head = [say(f"anatomy.table.{name}", locale) for name in ("block", "parameters", "share", "trained")]
+def blocks_table(found: Anatomy, locale: str, trained: bool = True) -> str:
+    """The blocks with their parameters and a bar each. trained: say which of them training changes."""
+    columns = ("block", "parameters", "share", "trained")[: 4 if trained else 3]
+    head = [say(f"anatomy.table.{name}", locale) for name in columns]
     rows = []
     for run in runs(found.blocks):
         first, total = run[0], sum(block.parameters for block in run)
@@ -70,7 +75,8 @@ def _blocks(found: Anatomy, locale: str) -> str:
         share = total / max(found.parameters, 1)
         name = block_name(first, locale, layers)
         bar = f'<div class="share">{phrases.bar(share, name)}<span>{share:.1%}</span></div>'
-        rows.append([html.escape(name), html.escape(each), bar, html.escape(_trained(run, locale))])
+        cells = [html.escape(name), html.escape(each), bar, html.escape(_trained(run, locale))]
+        rows.append(cells[: len(columns)])
     return phrases.table(head, rows, numbers=(1,), kind="anatomy-blocks")
 
 

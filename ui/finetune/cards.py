@@ -43,7 +43,7 @@ def settings_title(arguments: Mapping[str, Any], locale: str) -> str:
         locale,
         steps=_number(steps),
         epochs=_number(arguments["num_train_epochs"]),
-        rate=_rate(arguments["learning_rate"]),
+        rate=rate(arguments["learning_rate"]),
         batch=_number(arguments["per_device_train_batch_size"]),
     )
 
@@ -83,10 +83,13 @@ def finding_error(error: UserError, locale: str) -> str:
     return f'<ul class="findings">{_finding("error", error.what(locale), error.todo(locale))}</ul>'
 
 
-def split_line(counts: Mapping[str, int], locale: str) -> str:
-    """How many rows are learned from, checked on and kept for the test."""
+def split_line(counts: Mapping[str, int], locale: str, left_out: int = 0) -> str:
+    """How many rows are learned from, checked on and kept for the test, and how many are left out of training."""
     values = {name: f"{counts.get(name, 0):,}" for name in ("train", "validation", "test")}
-    return f'<p class="split-line">{html.escape(say("finetune.rows", locale, **values))}</p>'
+    words = say("finetune.rows", locale, **values)
+    if left_out:
+        words += say("checks.rows_left_out", locale, count=left_out)
+    return f'<p class="split-line">{html.escape(words)}</p>'
 
 
 def unknown_warning(share: float, model: str, locale: str) -> str:
@@ -123,8 +126,9 @@ def measuring(locale: str) -> str:
     )
 
 
-def forecast(found: Forecast, locale: str) -> str:
-    """The card with a forecast: time, memory, disk, verdict, score to beat."""
+def forecast(found: Forecast, locale: str, fit: str = "") -> str:
+    """The card with a forecast: time, memory and what it is for, disk, verdict, score to beat. fit: what is said of
+    the change that makes it fit, as HTML."""
     low, high = phrases.about(found.seconds_low, locale), phrases.about(found.seconds_high, locale)
     about = say("finetune.about", locale, time=phrases.about(found.seconds, locale))
     between = say("finetune.between", locale, low=low, high=high, count=found.measured_batches)
@@ -133,8 +137,10 @@ def forecast(found: Forecast, locale: str) -> str:
         f'<p class="verdict">{html.escape(about)}</p>',
         f'<p class="muted">{html.escape(between)}</p>',
         _meter(say("finetune.memory", locale), found.memory_mib, found.memory_available_mib),
+        _parts(found, locale),
         _meter(say("finetune.disk", locale), found.disk_mib, found.disk_available_mib),
         _verdict(found, locale),
+        fit,
     ]
     if found.baseline_label:
         score = say("finetune.to_beat", locale, score=f"{found.baseline_value:.0%}", label=found.baseline_label)
@@ -143,6 +149,15 @@ def forecast(found: Forecast, locale: str) -> str:
         cut = say("finetune.truncated", locale, share=f"{found.truncated_share:.0%}")
         parts.append(f'<p class="split-line">{html.escape(cut)}</p>')
     return "".join(parts)
+
+
+def fitted(changes: str, locale: str) -> str:
+    """The card after a change that makes the run fit was filled in."""
+    return (
+        f'<p class="caption">{html.escape(say("finetune.forecast_title", locale))}</p>'
+        f'<p class="lead-text" role="status">{html.escape(say("forecast.fitted", locale, changes=changes))}</p>'
+        f'<p class="muted">{html.escape(say("forecast.fitted.help", locale))}</p>'
+    )
 
 
 def refusal(error: UserError, locale: str) -> str:
@@ -170,6 +185,18 @@ def _meter(name: str, used: float, there: float) -> str:
     over = " over" if share > 1 else ""
     words = f"<div><span>{html.escape(name)}</span><span>{numbers}</span></div>"
     return f'<div class="meter{over}">{words}{phrases.bar(share, name)}</div>'
+
+
+def _parts(found: Forecast, locale: str) -> str:
+    """A fold with what the memory is for, the largest part first."""
+    parts = sorted(found.memory_parts_mib.items(), key=lambda part: -part[1])
+    rows = "".join(
+        f"<dt>{html.escape(say(f'forecast.part.{name}', locale))}</dt><dd>{phrases.gigabytes(mib)} GB</dd>"
+        for name, mib in parts
+        if mib >= 1
+    )
+    title = html.escape(say("forecast.parts", locale))
+    return f'<details class="memory-parts"><summary>{title}</summary><dl>{rows}</dl></details>' if rows else ""
 
 
 def _verdict(found: Forecast, locale: str) -> str:
@@ -201,7 +228,7 @@ def _number(value: Any) -> str:
     return "–" if value is None else f"{value:g}"
 
 
-def _rate(value: Any) -> str:
+def rate(value: Any) -> str:
     """A learning rate as people write it: 2e-5."""
     if not isinstance(value, (int, float)) or not value:
         return _number(value)

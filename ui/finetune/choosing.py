@@ -21,12 +21,15 @@ from backend.training.suggest import ENGLISH, suggest_model
 from ui import pickers
 from ui.errors import shown
 from ui.finetune import cards, glue
+from ui.finetune.again import held_columns
 from ui.finetune.filled import SPLIT, Filled, plain_arguments, run_name
 from ui.finetune.form import Form
 from ui.text import say
 from ui.visitor import PageState, Services, locale_of
 
 Updates = dict[Any, Any]
+Held = dict[str, Any] | None
+"""again.Parts.held: what the form was filled in from, and so does not choose anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +67,23 @@ class Choosing:
         """The models there are now, in the same way."""
         return gr.Dropdown(choices=pickers.model_choices(self.services, request))
 
-    def guess(self, data: str | None, task: str | None, request: gr.Request) -> Updates:
+    def guess(self, data: str | None, task: str | None, held: Held, recipe_name: str, request: gr.Request) -> Updates:
         """Data was chosen: the recipe that suits it, and which of its columns plays which role.
 
-        task: the GLUE task chosen; it decides as long as its data are.
+        task: the GLUE task chosen; it decides as long as its data are. held: then the recipe stays.
         """
         if not data:
             return {self.form.data: gr.skip()}
         locale, workspace = locale_of(request), self.services.workspace(request)
         chosen = glue.chosen(task)
         if chosen and (there := glue.found(workspace, chosen, data)):
-            updates = self._roles(there.version, chosen.recipe, locale, there.columns)
+            updates = self.roles(there.version, chosen.recipe, locale, there.columns)
             return updates | {self.form.glue.note: glue.note(chosen, there, locale)}
         version = open_data(workspace, data)
-        return self._roles(version, suggest_recipe(version), locale) | {self.form.glue.task: glue.NONE}
+        if held:
+            columns = held_columns(held, version, all_recipes()[recipe_name].guess_columns(version))
+            return self.roles(version, recipe_name, locale, columns) | {self.form.glue.task: glue.NONE}
+        return self.roles(version, suggest_recipe(version), locale) | {self.form.glue.task: glue.NONE}
 
     def take_task(self, task: str | None, data: str | None, request: gr.Request) -> Any:
         """A GLUE task was chosen: its data, or what stands in for them."""
@@ -94,11 +100,12 @@ class Choosing:
             roles = {role.name for role in all_recipes()[recipe_name].roles}
             shown = {widget: gr.Dropdown(visible=role in roles) for role, widget in self.form.columns.items()}
             return shown | {self.form.recipe: recipe_name, **self._help(recipe_name, locale)}
-        return self._roles(open_data(self.services.workspace(request), data), recipe_name, locale)
+        return self.roles(open_data(self.services.workspace(request), data), recipe_name, locale)
 
-    def _roles(
+    def roles(
         self, version: DataVersion, recipe_name: str, locale: str, known: Mapping[str, str] | None = None
     ) -> Updates:
+        """A recipe with its columns, guessed unless they are known by role."""
         recipe = all_recipes()[recipe_name]
         guessed = recipe.guess_columns(version) if known is None else known
         names = [column.name for column in version.columns]
@@ -107,17 +114,20 @@ class Choosing:
             widget: gr.Dropdown(choices=names, value=guessed.get(role), visible=role in roles)
             for role, widget in self.form.columns.items()
         }
-        return updates | {self.form.recipe: recipe_name, **self._help(recipe_name, locale)}
+        # What was found in other data, or for another recipe, must not stand beside these.
+        return updates | {self.form.recipe: recipe_name, self.form.checks.view: "", **self._help(recipe_name, locale)}
 
     def _help(self, recipe_name: str, locale: str) -> Updates:
         return {self.form.glue.note: html.escape(say(f"recipes.{recipe_name}.help", locale))}
 
-    def suggest(self, request: gr.Request, **values: Any) -> Updates:
-        """The model that fits the language of the data."""
+    def suggest(self, held: Held, request: gr.Request, **values: Any) -> Updates:
+        """The model that fits the language of the data. held: then the one that is chosen stays."""
         form = Filled.of(self.services, request, values)
         if not form.has_data:
             return {self.form.model: gr.skip()}
         ref = suggest_model(self.services.shelf, form.workspace, form.version(), form.text_column)
+        if held:
+            return {self.suggested: ref}
         return {self.form.model: self._offer(pickers.model_choices(self.services, request), ref), self.suggested: ref}
 
     def look(self, request: gr.Request, **values: Any) -> Updates:
@@ -125,17 +135,17 @@ class Choosing:
         locale, form = locale_of(request), Filled.of(self.services, request, values)
         if not values["data"]:
             return {self.form.proof: ""}
-        version, counts = form.version(), None
+        version, counts, left_out = form.version(), None, 0
         try:
             findings = cards.findings(form.recipe.check(version, form.columns), locale)
-            counts = form.split_counts()
+            counts, left_out = form.split_counts(), form.left_out()
         except UserError as error:
             findings = cards.finding_error(error, locale)
         given = bool(version.given_split_column and values[SPLIT + "use_given"])
         return {
             self.form.proof: cards.proof(version, form.columns, locale),
             self.form.findings: findings,
-            self.form.rows: cards.split_line(counts, locale) if counts else "",
+            self.form.rows: cards.split_line(counts, locale, left_out) if counts else "",
             self.form.split_fold: gr.Accordion(label=cards.split_title(counts, given, locale)),
         }
 
@@ -169,8 +179,14 @@ class Choosing:
         arguments = plain_arguments(Filled.of(self.services, request, values).preset(values["preset"]))
         return {self.form.arguments[name]: value for name, value in arguments.items()} | {self.filled: arguments}
 
-    def refill_preset(self, filled: dict[str, Any] | None, request: gr.Request, **values: Any) -> Updates:
+    def take_over(self, held: Held, request: gr.Request) -> Updates:
+        """A preset is chosen by hand: from now on the arguments follow it."""
+        return {self.form.again.held: {**held, "arguments": False}} if held else {}
+
+    def refill_preset(self, filled: dict[str, Any] | None, held: Held, request: gr.Request, **values: Any) -> Updates:
         """Model or data changed: the preset's arguments again, but for those that the person has changed by hand."""
+        if held and held["arguments"]:
+            return {}
         typed = Filled.of(self.services, request, values).typed(filled)
         updates = self.fill_preset(request, **values)
         # What stands already is not written again: a person may be typing there by now.
@@ -195,20 +211,27 @@ class Choosing:
         """One handler of several, by name: each takes the form as those before it leave it."""
 
         def made(
-            filled: dict[str, Any] | None, suggested: str, measured: str, request: gr.Request, **values: Any
+            filled: dict[str, Any] | None,
+            suggested: str,
+            measured: str,
+            held: Held,
+            request: gr.Request,
+            **values: Any,
         ) -> Updates:
             names = {widget: name for name, widget in self.form.inputs.items()}
             updates: Updates = {}
             for step in steps:
                 ref = updates.get(self.suggested, suggested)
                 given: dict[str, tuple[Any, ...]] = {
-                    "guess": (values["data"], values["glue"]),
+                    "guess": (values["data"], values["glue"], held, values["recipe"]),
+                    "suggest": (held,),
+                    "take_over": (held,),
                     "change_recipe": (values["data"], values["recipe"]),
                     "know_model": (ref,),
-                    "refill_preset": (filled,),
+                    "refill_preset": (filled, held),
                     "retitle": (measured,),
                 }
-                rest = {} if step in ("guess", "change_recipe", "settle") else values
+                rest = {} if step in ("guess", "change_recipe", "take_over", "settle") else values
                 for widget, update in getattr(self, step)(*given.get(step, ()), request, **rest).items():
                     new, has_value, value = _joined(updates.get(widget), update)
                     updates[widget] = new
@@ -227,7 +250,19 @@ class Choosing:
         return gr.Dropdown(choices=choices, value=value or (choices[0][1] if choices else None))
 
 
-def wire(form: Form, services: Services, state: PageState, measured: gr.State) -> None:
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """What follows from a choice, as keywords of events: `look` shows the data; then `know`, what needs a tokenizer.
+    `guess` and `suggest` are these for other data: the columns and the model are chosen, too."""
+
+    acts: Choosing
+    look: dict[str, Any]
+    know: dict[str, Any]
+    guess: dict[str, Any]
+    suggest: dict[str, Any]
+
+
+def wire(form: Form, services: Services, state: PageState, measured: gr.State) -> Follow:
     """Connect the choices of the form with what follows from them."""
     acts = Choosing(form, services, gr.State(None), gr.State(""), measured)
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -247,18 +282,19 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     data_parts = [form.proof, form.findings, form.rows, form.split_fold]
     model_parts = [form.name, form.head, form.unknown, form.switch_model, form.known_model]
     title_parts = [form.settings.fold, form.card, form.preset]
-    remembered = [acts.filled, acts.suggested, measured]
+    remembered = [acts.filled, acts.suggested, measured, form.again.held]
 
     def made_of(steps: tuple[str, ...], outputs: list[Any]) -> dict[str, Any]:
         return {"fn": shown(acts.making(steps)), "inputs": remembered, "outputs": outputs, **follow}
 
-    guess = made_of(("guess", "look"), [*roles, form.glue.task, form.glue.note, *data_parts])
-    turn = made_of(("change_recipe", "look"), [*roles, form.glue.note, *data_parts])
+    guess = made_of(("guess", "look"), [*roles, form.glue.task, form.glue.note, form.checks.view, *data_parts])
+    turn = made_of(("change_recipe", "look"), [*roles, form.glue.note, form.checks.view, *data_parts])
     look = made_of(("look",), data_parts)
     filled_in = [form.model, acts.suggested, *model_parts, *arguments, acts.filled, *title_parts, form.settled]
     suggest = made_of(("suggest", "know_model", "refill_preset", "retitle", "settle"), filled_in)
     know = made_of(("know_model", "refill_preset", "retitle", "settle"), filled_in)
-    preset = made_of(("fill_preset", "retitle", "settle"), [*arguments, acts.filled, *title_parts, form.settled])
+    chosen = [*arguments, acts.filled, form.again.held, *title_parts, form.settled]
+    preset = made_of(("take_over", "fill_preset", "retitle", "settle"), chosen)
     settle = made_of(("retitle", "settle"), [*title_parts, form.settled])
     form.data.change(**guess).then(**suggest)
     # Its data may be those that are chosen already: then nothing changes, and the guess is made all the same.
@@ -277,6 +313,7 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     form.preset.input(**preset)
     priced = [form.how.launcher, form.how.processes, *arguments, *form.anatomy.inputs.values()]
     gr.on([widget.input for widget in priced], **made_of(("retitle",), title_parts))
+    return Follow(acts, look, know, guess, suggest)
 
 
 def _joined(old: Any, new: Any) -> tuple[Any, bool, Any]:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from backend.data.describe import unknown_share
 from backend.data.library import open_data
-from backend.data.split import SplitPlan, split_counts
+from backend.data.split import SplitPlan
 from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.models import ModelFacts, device_name
@@ -80,9 +80,16 @@ class Filled:
 
     def split_counts(self) -> dict[str, int]:
         """Rows of train, validation and test."""
-        version = self.version()
-        answer = self.recipe.stratified_by(self.columns)
-        return split_counts(version, self.plan(), answer, self.recipe.usable(version, self.columns))
+        parts = self.recipe.split(self.version(), self.columns, self.plan())
+        return {name: len(rows) for name, rows in parts.items()}
+
+    def left_out(self) -> int:
+        """How many training rows the plan leaves out."""
+        plan = self.plan()
+        if not plan.leave_out:
+            return 0
+        whole = self.recipe.split(self.version(), self.columns, replace(plan, leave_out=()))
+        return len(whole["train"]) - self.split_counts()["train"]
 
     def arguments_now(self) -> dict[str, Any]:
         """What stands in the settings, checked or not."""

@@ -97,7 +97,7 @@ def sentence(report: Report, status: RunStatus, locale: str) -> str:
         locale,
         score=f"<b>{_brief(name, score)}</b>",
         metric=html.escape(phrases.phrase("metric", name, locale)),
-        time=phrases.duration(status.ended - status.started, locale),
+        time=phrases.duration(status.seconds, locale),
         label=html.escape(report.baseline_label),
         guess=_brief(name, guess),
     )

@@ -7,10 +7,11 @@ from typing import Any
 
 import gradio as gr
 
+from backend.data.repeats import LEAVABLE
 from backend.data.split import SplitPlan
 from backend.recipes import all_recipes
 from backend.recipes.base import PRESETS
-from ui.finetune import anatomy, first_answer, glue, how_it_runs, inside, settings
+from ui.finetune import again, anatomy, checks, first_answer, fit, glue, how_it_runs, inside, settings
 from ui.finetune.filled import ARGUMENT, COLUMN, SPLIT
 from ui.text import i18n
 
@@ -45,6 +46,9 @@ class Form:
     first_answer: gr.Button
     anatomy: anatomy.Parts
     inside: inside.Parts
+    checks: checks.Parts
+    again: again.Parts
+    fit: fit.Parts
     known_model: gr.State
     """The model whose facts are on show."""
     settled: gr.State
@@ -80,6 +84,7 @@ def build() -> Form:
         with gr.Row(elem_classes="run-top"):
             gr.HTML(i18n("finetune.title"), elem_classes="page-title", apply_default_css=False)
             live_link = gr.Button(i18n("finetune.show_live"), visible=False, elem_classes="live-link")
+        again_parts = again.build()
         with gr.Row(elem_classes="finetune-columns"):
             with gr.Column(scale=7, min_width=300, elem_classes="choices"):
                 data, recipe, glue_parts, columns, proof, findings = _data()
@@ -99,19 +104,22 @@ def build() -> Form:
                     inside_parts = inside.build()
                     with gr.Accordion(i18n("finetune.steps"), open=False, elem_classes="fold"):
                         gr.Markdown(i18n("finetune.steps.text"))
-            with gr.Column(scale=4, min_width=300, elem_classes="card forecast-card"):
-                card = gr.HTML("", apply_default_css=False, elem_classes="forecast")
-                rows = gr.HTML("", apply_default_css=False, elem_classes="forecast-rows")
-                with gr.Row(elem_classes="start-bar"):
-                    forecast = gr.Button(i18n("finetune.forecast"), elem_id="finetune-forecast", min_width=110)
-                    start = gr.Button(
-                        i18n("finetune.start"), variant="primary", elem_id="start-training", min_width=140
-                    )
-                first = first_answer.build()
+            with gr.Column(scale=4, min_width=300, elem_classes="launch-side"):
+                with gr.Column(elem_classes="card forecast-card"):
+                    card = gr.HTML("", apply_default_css=False, elem_classes="forecast")
+                    fit_parts = fit.build()
+                    rows = gr.HTML("", apply_default_css=False, elem_classes="forecast-rows")
+                    with gr.Row(elem_classes="start-bar"):
+                        forecast = gr.Button(i18n("finetune.forecast"), elem_id="finetune-forecast", min_width=110)
+                        start = gr.Button(
+                            i18n("finetune.start"), variant="primary", elem_id="start-training", min_width=140
+                        )
+                    first = first_answer.build()
+                checks_parts = checks.build()
     return Form(
         view, live_link, recipe, glue_parts, data, columns, proof, findings, model, head, unknown, switch_model, preset,
         name, split_fold, split, settings_parts, how, card, rows, forecast, start, first, anatomy_parts,
-        inside_parts, gr.State(""), gr.State(""),
+        inside_parts, checks_parts, again_parts, fit_parts, gr.State(""), gr.State(""),
     )  # fmt: skip
 
 
@@ -179,9 +187,14 @@ def _split() -> tuple[gr.Accordion, dict[str, Any]]:
                 **_words("finetune.split.seed"),
                 interactive=True,
             )
+        # What a check of the data left out is seen and taken back here, too.
+        leave_out = gr.CheckboxGroup(
+            [(i18n(f"checks.leave_out.{name}"), name) for name in LEAVABLE], value=[], **_words("checks.leave_out"),
+            interactive=True, elem_id="leave-out",
+        )  # fmt: skip
     widgets = {
         "use_given": use_given, "validation_share": shares[0], "test_share": shares[1], "stratify": stratify,
-        "seed": seed, "train_rows": rows,
+        "seed": seed, "train_rows": rows, "leave_out": leave_out,
     }  # fmt: skip
     return fold, widgets
 

@@ -133,7 +133,8 @@ def wire(form: Form, services: Services, state: PageState) -> None:
         shown(acts.follow),
         chosen,
         [parts.fold, parts.processes, parts.command],
-        trigger_mode="always_last",
+        # Not always_last: see ui.finetune.anatomy.
+        trigger_mode="multiple",
         **quiet,
     )
     parts.source_fold.expand(native_loop_source, None, [parts.source], queue=False, **quiet)

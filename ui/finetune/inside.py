@@ -10,6 +10,7 @@ import gradio as gr
 
 from backend.errors import UserError
 from backend.training.inside import look_inside
+from ui import phrases
 from ui.errors import shown
 from ui.finetune import cards, inside_view
 from ui.finetune.filled import Filled
@@ -57,7 +58,7 @@ class Looking:
         yield {
             parts.look: gr.Button(busy, interactive=False),
             parts.stale: gr.HTML(visible=False),
-            parts.view: f'<div class="bar busy"><i></i></div><p class="muted" role="status">{about}</p>',
+            parts.view: phrases.busy(about),
         }
         filled = Filled.of(self.services, request, values)
         ready = {parts.look: gr.Button(say("inside.again", locale), interactive=True), parts.made_for: ""}
@@ -87,7 +88,8 @@ def wire(form: Form, services: Services) -> None:
         shown(acts.look), outputs=[parts.look, parts.stale, parts.view, parts.made_for], trigger_mode="once", **quiet
     )
     decisive = [widget for name, widget in form.inputs.items() if name not in ("name", "preset", "launcher")]
+    # Not always_last: see ui.finetune.anatomy.
     gr.on(
         [form.settled.change, *(widget.input for widget in decisive)],  # type: ignore[attr-defined]
-        shown(acts.compare), [parts.made_for], [parts.stale], trigger_mode="always_last", **quiet,
+        shown(acts.compare), [parts.made_for], [parts.stale], trigger_mode="multiple", **quiet,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from backend.recipes.base import PRESETS
 from backend.training.forecast import forecast
 from backend.training.spec import Forecast, RunSpec
 from ui.errors import shown
-from ui.finetune import cards
+from ui.finetune import cards, fit
 from ui.finetune.filled import Filled
 from ui.finetune.form import Form
 from ui.text import say
@@ -48,7 +48,13 @@ class Launching:
         except UserError as error:
             yield {form.card: cards.refusal(error, locale), form.forecast: ready}
             return
-        yield {form.card: cards.forecast(found, locale), form.forecast: ready, self.measured: filled.costs()}
+        told, change = fit.words(found, draft.arguments, locale)
+        yield {
+            form.card: cards.forecast(found, locale, told),
+            form.forecast: ready,
+            self.measured: filled.costs(),
+            form.fit.change: change,
+        }
         times: dict[str, float] = {draft.preset: found.seconds}
         for preset in PRESETS:
             if preset != draft.preset:
@@ -86,8 +92,9 @@ def wire(form: Form, services: Services, shown_run: gr.State, started: gr.State,
         "inputs_kwargs": form.inputs,
     }
     measuring = form.forecast.click(
-        shown(acts.measure), outputs=[form.card, form.forecast, form.preset, measured], **quiet
+        shown(acts.measure), outputs=[form.card, form.forecast, form.preset, measured, form.fit.change], **quiet
     )
+    fit.wire(form, services, measured)
     form.start.click(
         shown(acts.start), [measured], [form.card, form.forecast, shown_run, started], cancels=[measuring], **quiet
     )

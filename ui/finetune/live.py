@@ -40,12 +40,12 @@ def head(run_id: str, spec: RunSpec, status: RunStatus, locale: str) -> str:
         "preset": first_answer.kind(spec, locale),
     }
     under = say("finetune.head", locale, **parts)
-    if status.ended and status.started:
+    if status.ended and status.seconds:
         under = say(
             "finetune.head_took",
             locale,
             **parts,
-            time=phrases.duration(status.ended - status.started, locale),
+            time=phrases.duration(status.seconds, locale),
         )
     title = html.escape(spec.name or run_id)
     return (
@@ -94,7 +94,10 @@ def sentence(
     if not scores:
         return _lead(html.escape(phrases.phrase("phase", status.phase, locale)))
     text = trend(scores, metric, locale, untrained=steps[-1] == 0)
-    text += compared(scores[-1], baseline.values.get(metric), locale, metric)
+    # What the sentence ends with is the best one.
+    best = scales.best(metric, scores)
+    assert best is not None
+    text += compared(best, baseline.values.get(metric), locale, metric)
     if status.phase in (Phase.EVALUATING, Phase.SAVING):
         text += f' <span class="muted">{html.escape(phrases.phrase("phase", status.phase, locale))}</span>'
     return _lead(text)
@@ -154,7 +157,15 @@ def ending(status: RunStatus, locale: str) -> str:
         return error_card(UserError.from_json(status.error), locale)
     if status.state == RunState.INTERRUPTED:
         return error_card(UserError("finetune.cut_off"), locale)
+    if status.state == RunState.PAUSED:
+        return _lead(html.escape(say("finetune.paused", locale, step=f"{status.step:,}")))
     return error_card(UserError("finetune.no_report"), locale)
+
+
+def remarks(status: RunStatus, locale: str) -> str:
+    """What happened on the way and was mended, one line each."""
+    said = [html.escape(UserError.from_json(remark).what(locale)) for remark in status.remarks]
+    return "".join(f'<p class="muted small">{line}</p>' for line in said)
 
 
 def checks(points: Sequence[MetricPoint], shown: Sequence[str], locale: str) -> str:

@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import gradio as gr
+
 from backend.recipes.base import Report
 from backend.texts import catalogue
 from backend.training.first_answer import heeded
 from backend.training.spec import RunSpec, RunState, RunStatus
-from ui import phrases, pickers, scales
+from ui import charts, phrases, pickers, scales
 from ui.finetune.live import compared
 from ui.text import say
 
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test", "all")
+"""In the order in which they stand; all: of another data set, scored afterwards."""
 MANY_LABELS = 12
 """More labels than these scroll in a table of their own."""
 CONFUSIONS_SHOWN = 10
@@ -108,6 +111,15 @@ def chart_title(report: Report, locale: str) -> str:
     return caption(say("finetune.confusion", locale)) if report.confusion else ""
 
 
+def chart(report: Report, locale: str) -> gr.Plot:
+    """The confusion matrix, or the answers against the true scores; hidden where there is neither."""
+    if report.scatter:
+        return gr.Plot(charts.scatter_chart(report.scatter, locale), visible=True)
+    if report.confusion:
+        return gr.Plot(charts.confusion_chart(report.labels, report.confusion, locale), visible=True)
+    return gr.Plot(visible=False)
+
+
 def confusions(report: Report, locale: str) -> str:
     """Of many labels the pairs that are mixed up most: a matrix of a hundred labels is no list to read."""
     if len(report.confusion) <= MANY_LABELS:
@@ -150,14 +162,15 @@ def settings(spec: RunSpec, report: Report | None, locale: str) -> str:
     """Everything that decided the run, and the numbers around it."""
     arguments = asdict(spec.arguments)
     pairs: list[tuple[str, Any]] = [
-        (say("finetune.model", locale), pickers.model_of_run(spec, locale)),
-        (say("finetune.data", locale), f"{pickers.data_of_run(spec, locale)} (v{spec.data_version})"),
+        (say("metrics.head.model", locale), pickers.model_of_run(spec, locale)),
+        (say("metrics.head.data", locale), f"{pickers.data_of_run(spec, locale)} (v{spec.data_version})"),
         *((say(f"recipes.role.{role}", locale), column) for role, column in spec.columns.items()),
         (say("finetune.split.seed", locale), spec.split.seed),
         (say("finetune.split.train_rows", locale), spec.split.train_rows or say("finetune.all", locale)),
+        (say("checks.leave_out", locale), _left_out(spec.split.leave_out, locale)),
         *((say(f"arguments.{name}", locale), arguments[name]) for name in heeded(spec)),
         (say("finetune.device", locale), spec.device),
-        (say("finetune.created", locale), spec.created),
+        (say("finetune.created", locale), spec.created.replace("T", " ").replace("+00:00", " UTC")),
     ]
     for name, value in (report.facts if report else {}).items():
         share = f" ({value / report.facts['parameters']:.1%})" if report and name == "trained_parameters" else ""
@@ -166,13 +179,17 @@ def settings(spec: RunSpec, report: Report | None, locale: str) -> str:
     return phrases.table([say("finetune.table.setting", locale), say("finetune.table.value", locale)], rows)
 
 
+def _left_out(names: Sequence[str], locale: str) -> str:
+    return "; ".join(say(f"checks.leave_out.{name}", locale) for name in names) or say("finetune.nothing", locale)
+
+
 def plain(value: Any, locale: str) -> str:
     """A setting's value as a person writes it."""
     if value is None:
         return say("finetune.as_model_says", locale)
     if isinstance(value, bool):
         return say("finetune.yes" if value else "finetune.no", locale)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value) or "–"
 
 
 def caption(text: str) -> str:

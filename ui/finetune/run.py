@@ -17,7 +17,7 @@ from backend.training.spec import MetricPoint, RunState
 from backend.workspace import Workspace
 from ui import charts, phrases, scales
 from ui.errors import shown
-from ui.finetune import first_answer, how_it_runs, live, report, wrong
+from ui.finetune import first_answer, how_it_runs, live, reading, report, wrong
 from ui.finetune.run_view import RunView
 from ui.text import say
 from ui.visitor import PageState, Services, locale_of
@@ -53,7 +53,12 @@ class Showing:
         workspace, locale = self.services.workspace(request), locale_of(request)
         if not run_id:
             return self._form(workspace, locale)
-        run = self.services.queue.run(workspace, run_id)
+        try:
+            run = self.services.queue.run(workspace, run_id)
+        except UserError as error:
+            # Deleted meanwhile, here or in another window.
+            gr.Info(error.what(locale))
+            return self._form(workspace, locale) | {self.shown_run: ""}
         if run.error or not run.spec:
             return self._unreadable(run, locale)
         points = self.services.queue.points(workspace, run_id)
@@ -86,6 +91,17 @@ class Showing:
         self.services.queue.stop(self.services.workspace(request), run_id)
         return {self.view.stop: gr.Button(say("finetune.stopping", locale), interactive=False)}
 
+    def pause(self, run_id: str, request: gr.Request) -> Updates:
+        """Ask the run to write down where it is and end, so that it can go on later."""
+        locale = locale_of(request)
+        self.services.queue.pause(self.services.workspace(request), run_id)
+        return {self.view.pause: gr.Button(say("finetune.pausing", locale), interactive=False)}
+
+    def go_on(self, run_id: str, request: gr.Request) -> Updates:
+        """Let a run that was paused or cut off go on from its last checkpoint."""
+        self.services.queue.resume(self.services.workspace(request), run_id)
+        return {self.view.go_on: gr.Button(visible=False)}
+
     def choose(self, which: str | None, run_id: str) -> str:
         """The model that Try it opens."""
         return f"run:{run_id}{which or ''}"
@@ -102,7 +118,8 @@ class Showing:
     def _unreadable(self, run: RunSummary, locale: str) -> Updates:
         head, card = live.unreadable(run.run_id, run.error or UserError("training.bad_spec", reason=""), locale)
         nothing = (self.view.result, self.view.curves)
-        hidden = (self.view.stop, self.view.try_it, self.view.which, self.view.wrong, self.view.wrong_title)
+        buttons = (self.view.stop, self.view.again, self.view.pause, self.view.go_on, self.view.try_it)
+        hidden = (*buttons, self.view.which, self.view.wrong, self.view.wrong_title)
         return {
             self.view.view: gr.Column(visible=True),
             self.form_view: gr.Column(visible=False),
@@ -126,7 +143,10 @@ class Showing:
             sentence = live.sentence(status, ahead, points, metric, live.baseline(status, final), locale)
         else:
             sentence = report.sentence(final, status, locale) if final else live.ending(status, locale)
-        stopping = lives and folder.stop_requested()
+        guess = live.baseline(status, final)
+        sentence += reading.line(spec, status, points, metric, guess.values.get(metric), guess.label, locale)
+        asked = folder.requested() if lives else None
+        stopping = asked == "stop"
         waits = status.state == RunState.QUEUED
         stop = say(f"finetune.{'stopping' if stopping else 'unqueue' if waits else 'stop'}", locale)
         two = folder.model_last.exists()
@@ -139,14 +159,22 @@ class Showing:
                 visible=lives,
                 interactive=not stopping,
             ),
+            view.pause: gr.Button(
+                say(f"finetune.{'pausing' if asked == 'pause' else 'pause'}", locale),
+                # What takes seconds is not worth a pause.
+                visible=lives and not waits and spec.loop != "head",
+                interactive=asked is None,
+            ),
+            view.go_on: gr.Button(visible=status.can_go_on),
             view.which: gr.Radio(
                 choices=report.model_choices(status, final, folder.last_report() if two else None, locale),
                 value="",
                 visible=two,
             ),
+            view.again: gr.Button(visible=not lives),
             view.try_it: gr.Button(visible=folder.model.exists() and not lives),
             view.progress: gr.HTML(live.progress(spec, status, locale), visible=lives and status.total_steps > 0),
-            view.sentence: sentence,
+            view.sentence: sentence + live.remarks(status, locale),
             view.result: gr.Row(visible=final is not None),
             view.checks: live.checks(points, names, locale),
             view.log: live.log(folder.log_tail(LOG_LINES), locale),
@@ -197,18 +225,11 @@ class Showing:
         floor = guess.values.get(metric if metric in drawn else drawn[0]) if drawn else None
         assert run.spec
         first = first_answer.earlier_score(self.services, workspace, run.spec, metric) if metric in drawn else None
-        updates: Updates = {
+        return {
             self.view.score: charts.score_chart(scores, locale, floor, guess.label, total, kind, first),
             self.view.rate: charts.rate_chart(live.line(points, "learning_rate"), locale, total),
+            self.view.confusion: report.chart(final, locale) if final else gr.Plot(visible=False),
         }
-        if final and final.scatter:
-            updates[self.view.confusion] = gr.Plot(charts.scatter_chart(final.scatter, locale), visible=True)
-        elif final and final.confusion:
-            chart = charts.confusion_chart(final.labels, final.confusion, locale)
-            updates[self.view.confusion] = gr.Plot(chart, visible=True)
-        else:
-            updates[self.view.confusion] = gr.Plot(visible=False)
-        return updates
 
 
 def wire(
@@ -222,7 +243,7 @@ def wire(
     draw: dict[str, Any] = {
         "fn": shown(acts.draw),
         "inputs": [shown_run, acts.drawn],
-        "outputs": [*view.parts, form_view, live_link, acts.drawn, try_ref],
+        "outputs": [*view.parts, form_view, live_link, acts.drawn, try_ref, shown_run],
         "trigger_mode": "always_last",
         **quiet,
     }
@@ -233,6 +254,10 @@ def wire(
     view.stop.click(shown(acts.stop), [shown_run], [view.stop], **quiet).then(
         lambda: f"stop {time.time()}", None, [started], **quiet
     )
+    for button, act in ((view.pause, acts.pause), (view.go_on, acts.go_on)):
+        button.click(shown(act), [shown_run], [button], **quiet).then(
+            lambda: f"go {time.time()}", None, [started], **quiet
+        )
     view.which.change(shown(acts.choose), [view.which, shown_run], [try_ref], queue=False, **quiet)
     view.new_run.click(lambda: "", None, [shown_run], **quiet)
     live_link.click(shown(acts.arrive), [last_opened], [shown_run], **quiet)

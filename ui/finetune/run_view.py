@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from ui.finetune import how_it_runs
+from ui.finetune import elsewhere, how_it_runs
 from ui.text import i18n
 
 
@@ -17,7 +17,10 @@ class RunView:
     view: gr.Column
     head: gr.HTML
     new_run: gr.Button
+    again: gr.Button
     stop: gr.Button
+    pause: gr.Button
+    go_on: gr.Button
     which: gr.Radio
     try_it: gr.Button
     progress: gr.HTML
@@ -39,11 +42,13 @@ class RunView:
     settings: gr.HTML
     command: gr.HTML
     log: gr.HTML
+    elsewhere: elsewhere.Parts
 
     @property
     def parts(self) -> list[gr.blocks.Block]:
-        """Everything a redraw may change."""
-        return [getattr(self, name) for name in self.__slots__]
+        """Everything a redraw may change; the folds with parts of their own change those themselves."""
+        widgets = [getattr(self, name) for name in self.__slots__]
+        return [widget for widget in widgets if isinstance(widget, gr.blocks.Block)]
 
 
 def build() -> RunView:
@@ -53,8 +58,13 @@ def build() -> RunView:
             head = _html()
             with gr.Row(elem_classes="run-buttons"):
                 new_run = gr.Button(i18n("finetune.new_run"), min_width=110)
+                again = gr.Button(i18n("again.button"), visible=False, min_width=190, elem_id="run-again")
                 stop = gr.Button(
                     i18n("finetune.stop"), variant="primary", visible=False, min_width=200, elem_id="stop-run"
+                )
+                pause = gr.Button(i18n("finetune.pause"), visible=False, elem_id="pause-run", min_width=90)
+                go_on = gr.Button(
+                    i18n("finetune.go_on"), variant="primary", visible=False, elem_id="go-on", min_width=110
                 )
                 try_it = gr.Button(
                     i18n("finetune.try_it"), variant="primary", visible=False, elem_id="try-it", min_width=110
@@ -81,6 +91,7 @@ def build() -> RunView:
                 _caption("finetune.score_chart")
                 score = gr.Plot(show_label=False, container=False)
         with gr.Column(elem_classes="folds"):
+            elsewhere_parts = elsewhere.build()
             with gr.Accordion(i18n("finetune.fold.checks"), open=False, elem_classes="fold"):
                 checks = _html()
             with gr.Accordion(i18n("finetune.fold.rate"), open=False, elem_classes="fold"):
@@ -92,8 +103,9 @@ def build() -> RunView:
             with gr.Accordion(i18n("finetune.fold.log"), open=False, elem_classes="fold"):
                 log = _html()
     return RunView(
-        view, head, new_run, stop, which, try_it, progress, sentence, result, scores, labels, chart_side, chart_title,
-        confusions, confusion, wrong_title, wrong, curves, loss, score, rate, checks, settings, command, log,
+        view, head, new_run, again, stop, pause, go_on, which, try_it, progress, sentence, result, scores, labels,
+        chart_side, chart_title, confusions, confusion, wrong_title, wrong, curves, loss, score, rate, checks, settings,
+        command, log, elsewhere_parts,
     )  # fmt: skip
 
 

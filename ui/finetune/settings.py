@@ -80,7 +80,8 @@ def wire(settings: Settings, settled: gr.State, services: Services) -> None:
         outputs=[settings.remarks, *(settings.arguments[name] for name in LORA)],
         show_progress="hidden",
         api_visibility="private",
-        trigger_mode="always_last",
+        # Not always_last: see ui.finetune.anatomy.
+        trigger_mode="multiple",
     )
 
 

@@ -183,11 +183,13 @@ def flattened(spec: RunSpec, locale: str) -> dict[str, str]:
     data["recipe"], data["loop"] = say(f"recipes.{spec.recipe}", locale), say(f"metrics.loop.{spec.loop}", locale)
     data["new_model"] = ", ".join(f"{name} {value}" for name, value in spec.new_model.items()) or False
     data["tokenizer_ref"] = spec.tokenizer_ref or None
+    left = "; ".join(say(f"checks.leave_out.{name}", locale) for name in split.pop("leave_out"))
     told = {name: value for name, value in data.items() if name not in UNTOLD}
     flat = {say(f"metrics.spec.{name}", locale): plain(value, locale) for name, value in told.items()}
     flat |= {say(f"recipes.role.{name}", locale): plain(value, locale) for name, value in columns.items()}
     flat |= {say(f"arguments.{name}", locale): plain(value, locale) for name, value in arguments.items()}
-    return flat | {say(f"finetune.split.{name}", locale): plain(value, locale) for name, value in split.items()}
+    flat |= {say(f"finetune.split.{name}", locale): plain(value, locale) for name, value in split.items()}
+    return flat | {say("checks.leave_out", locale): left or say("finetune.nothing", locale)}
 
 
 def curves(rows: Sequence[Row], slots: Sequence[str], name: str) -> list[tuple[int, str, list[float], list[float]]]:
@@ -223,7 +225,7 @@ def _row(row: Row, slots: Sequence[str], metric: str, best: float | None, top: b
     score = _other_score(row, metric, locale) if best is None else phrases.score(metric, best)
     state = (" checked" if slot is not None else "") + ("" if row.points else " disabled")
     tick = f'<input type="checkbox" data-act="tick" data-run="{key}" aria-label="{compare}"{state}>'
-    took = phrases.duration(max(0.0, _ended(row) - status.started), locale) if status.started else ""
+    took = phrases.duration(status.seconds, locale) if status.seconds else ""
     cells = [
         ("tick", tick),
         ("run", f'{dot(slot)}<button {marks} class="link" data-act="open">{name}</button>'),
@@ -247,10 +249,6 @@ def _other_score(row: Row, metric: str, locale: str) -> str:
     return (
         f'<span class="muted">{html.escape(phrases.phrase("metric", own, locale))} {phrases.score(own, value)}</span>'
     )
-
-
-def _ended(row: Row) -> float:
-    return row.run.status.ended or row.run.status.heartbeat
 
 
 def _odd(value: str, values: Sequence[str]) -> str:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import html
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from backend import answering
 from backend.answering import Reply
 from backend.errors import UserError
+from backend.models import ModelFacts
+from backend.recipes import all_recipes
 from backend.tasks import all_tasks
 from backend.tasks.base import Task, Text
+from backend.texts import catalogue
 from ui import answers, pickers
 from ui.errors import error_card
 from ui.playground.form import Form, named, parse
-from ui.playground.parts import PlaygroundTab
 from ui.text import say
 from ui.visitor import Services, locale_of
+
+if TYPE_CHECKING:
+    # Its folds import this module. No handler is annotated with it.
+    from ui.playground.parts import PlaygroundTab
 
 Updates = dict[Any, Any]
 """Widget to its new value, as handlers with many outputs yield them."""
@@ -98,10 +104,9 @@ def asker(
         if reply is None and talk:
             done |= unsaid(given, history)
         if reply is not None:
-            source = reply.facts.ref.removeprefix("hub:") if reply.facts.ref.startswith("hub:") else reply.facts.path
             inside = answers.inside(reply.steps, locale) if with_steps else ""
             done |= {
-                tab.code: task.snippet(str(source), values, params),
+                tab.code: task.snippet(source_of(reply.facts), reply.values, params),
                 tab.asked: (task.name, ref, values, params),
                 tab.inside: inside,
             }
@@ -119,6 +124,11 @@ def chosen_ref(services: Services, chosen: str | None) -> str:
     return services.shelf.parse(chosen)
 
 
+def source_of(facts: ModelFacts) -> str:
+    """What from_pretrained is given for a model: its Hub id, else its folder."""
+    return facts.ref.removeprefix("hub:") if facts.ref.startswith("hub:") else str(facts.path)
+
+
 def plain_messages(history: Any) -> list[dict[str, str]]:
     """A Chatbot's value as role and plain text, as tasks and templates take it."""
     messages = []
@@ -130,10 +140,17 @@ def plain_messages(history: Any) -> list[dict[str, str]]:
     return messages
 
 
-def nothing_fits(locale: str) -> str:
-    """What the card says when no model here does the task."""
-    what, todo = say("playground.nothing_fits", locale), say("playground.nothing_fits.todo", locale)
+def nothing_fits(name: str, locale: str) -> str:
+    """What the card says when no model here does the task: what would, or that one can be trained."""
+    key = f"tasks.{name}.needs"
+    todo = say(key if key in catalogue("en") else "playground.nothing_fits.todo", locale)
+    what = say("playground.nothing_fits", locale)
     return f'<p class="lead-text">{html.escape(what)}</p><p class="muted">{html.escape(todo)}</p>'
+
+
+def trainable(name: str) -> bool:
+    """Whether a model for the task can be trained here."""
+    return any(recipe.task == name for recipe in all_recipes().values())
 
 
 def resting(key: str, locale: str) -> str:
@@ -210,6 +227,6 @@ def _failed(
         if other is not None:
             title = pickers.model_title(other, locale)
             updates[tab.instead] = gr.Button(say("playground.instead", locale, title=title), visible=True)
-        elif not fitting:
+        elif not fitting and trainable(task.name):
             updates[tab.go_train] = gr.Button(visible=True)
     return updates

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from backend.errors import UserError
-from backend.tasks.base import Task
+from backend.tasks.base import Example, Input, Task
 from backend.texts import catalogue
 from ui.text import i18n, say
 
@@ -26,6 +26,8 @@ class Form:
     params: dict[str, gr.components.FormComponent]
     """By field of the task's dataclass."""
     examples: gr.Dataset
+    course: list[gr.Dataset]
+    """Those of the Hugging Face course, one for each chapter they are from."""
     second: gr.Accordion | None
     """The fold with what may stay empty."""
 
@@ -40,7 +42,8 @@ def draw(task: Task, kept: Mapping[str, Any], locale: str, inputs_wanted: int = 
 
     inputs_wanted: how many texts the model reads; the fold of a second one is open for two, and for one typed before.
     """
-    inputs = {one.name: _input(task, one.name, one.lines, kept) for one in task.inputs if not one.optional}
+    gr.Markdown(i18n(f"tasks.{task.name}.help"), elem_classes="hint")
+    inputs = {one.name: _input(task, one, kept) for one in task.inputs if not one.optional}
     second = None
     for one in task.inputs:
         if one.optional:
@@ -48,27 +51,30 @@ def draw(task: Task, kept: Mapping[str, Any], locale: str, inputs_wanted: int = 
             with gr.Accordion(
                 i18n(f"tasks.{task.name}.{one.name}"), open=opened, elem_classes="fold inline-fold"
             ) as second:
-                inputs[one.name] = _input(task, one.name, one.lines, kept, folded=True)
-    own = [example for example in task.examples if example.language == locale]
-    others = [example for example in task.examples if example.language != locale]
-    shown = [*own, *others[: 0 if own else 3]]
-    examples = gr.Dataset(
-        label=i18n("playground.examples"),
-        components=[gr.Textbox(render=False) for _ in task.inputs],
-        samples=[[example.values.get(one.name, "") for one in task.inputs] for example in shown],
-        sample_labels=[_short(example.values[task.inputs[0].name]) for example in shown],
-        elem_classes="pills",
-        visible=bool(shown),
-    )
+                inputs[one.name] = _input(task, one, kept)
+    ours = [example for example in task.examples if not example.course]
+    own = [example for example in ours if example.language == locale]
+    others = [example for example in ours if example.language != locale]
+    examples = _examples(task, "playground.examples", [*own, *others[: 0 if own else 3]])
+    chapters = dict.fromkeys(example.course for example in task.examples if example.course)
+    course = [
+        _examples(task, f"playground.course.{name}", [example for example in task.examples if example.course == name])
+        for name in chapters
+    ]
+    if f"tasks.{task.name}.note" in catalogue("en"):
+        gr.Markdown(i18n(f"tasks.{task.name}.note"), elem_classes="hint")
     with gr.Accordion(i18n("playground.settings"), open=False, elem_classes="fold", elem_id="playground-settings"):
-        params = {one.name: _param(task, one, kept) for one in fields(task.params)}
-    return Form(inputs, params, examples, second)
+        params = {one.name: _param(task, one, kept) for one in fields(task.params) if one.name not in inputs}
+    return Form(inputs, params, examples, course, second)
 
 
 def parse(task: Task, given: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
     """(values by input, the task's dataclass) of what the widgets hold. Raises UserError for what that refuses."""
     values = {one.name: given.get(f"inputs.{one.name}") for one in task.inputs}
-    settings = {one.name: _typed(one, given[f"params.{one.name}"]) for one in fields(task.params)}
+    settings = {
+        one.name: _typed(one, given[f"{'inputs' if one.name in values else 'params'}.{one.name}"])
+        for one in fields(task.params)
+    }
     return values, task.params(**settings)
 
 
@@ -80,21 +86,33 @@ def named(error: UserError, task: Task, locale: str) -> UserError:
     return UserError(error.key, **(error.values | {"name": say(f"tasks.{task.name}.{name}", locale)}))
 
 
-def _input(task: Task, name: str, lines: int, kept: Mapping[str, Any], folded: bool = False) -> gr.Textbox:
-    """folded: the fold around it has its name, so that it says what it is for instead."""
-    key = f"tasks.{task.name}.{name}"
+def _examples(task: Task, title: str, shown: list[Example]) -> gr.Dataset:
+    return gr.Dataset(
+        label=i18n(title),
+        components=[gr.Textbox(render=False) for _ in task.inputs],
+        samples=[[example.values.get(one.name, "") for one in task.inputs] for example in shown],
+        sample_labels=[_short(example.values[task.inputs[0].name]) for example in shown],
+        elem_classes="pills",
+        visible=bool(shown),
+    )
+
+
+def _input(task: Task, one: Input, kept: Mapping[str, Any]) -> gr.Textbox:
+    """The fold around one that may stay empty has its name, so that the box says what it is for instead."""
+    key = f"tasks.{task.name}.{one.name}"
+    explained = one.optional or one.kind in ("lines", "setting")
     return gr.Textbox(
-        kept.get(f"inputs.{name}", ""),
+        kept.get(f"inputs.{one.name}", ""),
         label=i18n(key),
-        show_label=not folded,
-        info=i18n(f"{key}.help") if folded else None,  # type: ignore[arg-type]
+        show_label=not one.optional,
+        info=i18n(f"{key}.help") if explained else None,  # type: ignore[arg-type]
         placeholder=_optional(f"{key}.placeholder"),
-        lines=lines,
-        max_lines=14,
+        lines=one.lines,
+        max_lines=max(14, one.lines) if one.lines > 1 else 1,
         interactive=True,
-        key=f"{task.name}.{name}",
+        key=f"{task.name}.{one.name}",
         preserved_by_key="value",
-        elem_id=f"playground-{name}",
+        elem_id=f"playground-{one.name}",
     )
 
 

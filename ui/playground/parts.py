@@ -7,22 +7,9 @@ from dataclasses import dataclass
 import gradio as gr
 
 from backend.tasks import all_tasks
+from ui.playground import about, many_parts, next_token, shelf, whatif
+from ui.playground.many_parts import ManyParts
 from ui.text import i18n
-
-
-@dataclass(frozen=True, slots=True)
-class ManyParts:
-    """The fold that runs many texts."""
-
-    texts: gr.Textbox
-    file: gr.File
-    column: gr.Dropdown
-    column_pair: gr.Dropdown
-    run: gr.Button
-    stop: gr.Button
-    waiting: gr.HTML
-    table: gr.HTML
-    download: gr.DownloadButton
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +17,7 @@ class PlaygroundTab:
     """Widgets of the tab. What depends on the task is drawn inside `place`, from `form`."""
 
     wanted_model: gr.State
-    """{"ref", "at"}: another tab wants this model tried."""
+    """{"ref", "at"}: a model of the shelf is to be tried."""
     go_train: gr.Button
     """Shown when no model fits; the shell leads to the Fine-tune tab."""
     rail: gr.Radio
@@ -46,8 +33,20 @@ class PlaygroundTab:
     new_chat: gr.Button
     inside_fold: gr.Accordion
     inside: gr.HTML
+    what_if: whatif.WhatIfParts
+    next_tokens: next_token.NextTokenParts
     code: gr.Code
+    copy_link: gr.Button
+    take_notebook: gr.Button
+    told: gr.HTML
+    """What came of copying the link."""
+    address: gr.Textbox
+    """The query of the address that opens the page with the last answer's question."""
+    notebook: gr.Textbox
+    """The notebook that the browser is to save."""
     many: ManyParts
+    about: about.AboutParts
+    shelf: shelf.ShelfParts
     form: gr.State
     """{"task", "kept": {task: {widget: value}}, "models": {task: ref}, "at"}: draws the form on its .change."""
     asked: gr.State
@@ -61,7 +60,7 @@ class PlaygroundTab:
 
 def build() -> PlaygroundTab:
     """Rail, question and answer side by side, folds below."""
-    wanted_model, form, asked, inside_open = gr.State(None), gr.State(None), gr.State(None), gr.State(False)
+    form, asked, inside_open = gr.State(None), gr.State(None), gr.State(False)
     with gr.Row(elem_classes="playground-page"):
         with gr.Column(elem_classes="playground-rail", min_width=0):
             rail = gr.Radio(
@@ -99,7 +98,9 @@ def build() -> PlaygroundTab:
             with gr.Column(elem_classes="folds"):
                 with gr.Accordion(i18n("playground.inside"), open=False, elem_classes="fold") as inside_fold:
                     inside = gr.HTML(apply_default_css=False, elem_id="playground-inside")
-                many = _many()
+                    what_if = whatif.build()
+                next_tokens = next_token.build()
+                many = many_parts.build()
                 with gr.Accordion(i18n("playground.code"), open=False, elem_classes="fold"):
                     code = gr.Code(
                         language="python",
@@ -108,10 +109,20 @@ def build() -> PlaygroundTab:
                         interactive=False,
                         elem_id="playground-code",
                     )
+                    with gr.Row(elem_classes="code-actions"):
+                        copy_link = gr.Button(i18n("sharing.copy"), size="sm", elem_id="copy-link", scale=0)
+                        take_notebook = gr.Button(i18n("notebook.take"), size="sm", elem_id="take-notebook", scale=0)
+                    told = gr.HTML(apply_default_css=False, elem_id="link-told")
+                about_parts, shelf_parts = about.build(), shelf.build()
+    # In the page, but not to be seen: a part of a closed fold hears nothing.
+    address, notebook = (gr.Textbox(visible="hidden", elem_id=f"kept-{one}") for one in ("address", "notebook"))
     return PlaygroundTab(
-        wanted_model=wanted_model, go_train=go_train, rail=rail, model=model, place=place, run=run, stop=stop,
+        go_train=go_train, rail=rail, model=model, place=place, run=run, stop=stop,
         waiting=waiting, answer=answer, chat=chat, foot=foot, instead=instead, new_chat=new_chat,
-        inside_fold=inside_fold, inside=inside, code=code, many=many, form=form, asked=asked, inside_open=inside_open,
+        inside_fold=inside_fold, inside=inside, what_if=what_if, next_tokens=next_tokens, code=code,
+        copy_link=copy_link, take_notebook=take_notebook, told=told, address=address, notebook=notebook,
+        many=many, about=about_parts, shelf=shelf_parts, form=form, asked=asked, inside_open=inside_open,
+        wanted_model=gr.State(None),
         inputs_wanted=gr.State(1),
         stays=gr.State(0.0),
     )  # fmt: skip
@@ -131,55 +142,3 @@ def _chat() -> gr.Chatbot:
         feedback_options=None,
         elem_id="playground-chat",
     )
-
-
-def _many() -> ManyParts:
-    with gr.Accordion(i18n("playground.many"), open=False, elem_classes="fold", elem_id="playground-many"):
-        with gr.Row(equal_height=True):
-            texts = gr.Textbox(
-                label=i18n("playground.many.texts"),
-                info=i18n("playground.many.texts.help"),
-                placeholder=i18n("playground.many.texts.placeholder"),
-                lines=5,
-                max_lines=12,
-                interactive=True,
-                elem_id="many-texts",
-            )
-            with gr.Column(min_width=240):
-                file = gr.File(
-                    label=i18n("playground.many.file"),
-                    file_types=["text", ".csv", ".tsv", ".json", ".jsonl", ".xlsx", ".parquet"],
-                    height=120,
-                    interactive=True,
-                    elem_id="many-file",
-                )
-                gr.Markdown(i18n("playground.many.file.help"), elem_classes="hint")
-                column = gr.Dropdown(
-                    [],
-                    label=i18n("playground.many.column"),
-                    info=i18n("playground.many.column.help"),
-                    visible=False,
-                    interactive=True,
-                    elem_id="many-column",
-                )
-                column_pair = gr.Dropdown(
-                    [],
-                    label=i18n("playground.many.column_pair"),
-                    info=i18n("playground.many.column_pair.help"),
-                    visible=False,
-                    interactive=True,
-                    elem_id="many-column-pair",
-                )
-        with gr.Row(elem_classes="many-actions"):
-            run = gr.Button(i18n("playground.many.run"), elem_id="many-run", scale=0, min_width=160)
-            stop = gr.Button(i18n("playground.stop"), visible=False, elem_id="many-stop", scale=0, min_width=120)
-            download = gr.DownloadButton(
-                i18n("playground.many.download"),  # type: ignore[arg-type]
-                visible=False,
-                elem_id="many-download",
-                scale=0,
-                min_width=200,
-            )
-        waiting = gr.HTML(apply_default_css=False, elem_id="many-waiting")
-        table = gr.HTML(apply_default_css=False, elem_id="many-table")
-    return ManyParts(texts, file, column, column_pair, run, stop, waiting, table, download)
