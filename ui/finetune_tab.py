@@ -21,6 +21,7 @@ from ui.finetune import (
     how_it_runs,
     inside,
     launching,
+    pushing,
     run,
     run_view,
     settings,
@@ -82,6 +83,7 @@ def wire(tab: FinetuneTab, services: Services, state: PageState) -> None:
     anatomy.wire(tab.form, services)
     inside.wire(tab.form, services)
     how_it_runs.wire(tab.form, services, state)
+    pushing.wire(tab.form, services, state)
     launching.wire(tab.form, services, tab.shown_run, tab.started, measured)
     first_answer.wire(tab.form, services, tab.shown_run, tab.started)
     run.wire(

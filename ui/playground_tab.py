@@ -39,7 +39,7 @@ def wire(
 
     try_it: a button of another tab, which opens the model of try_ref here.
     """
-    stops = asking.Stops()
+    stops, looks = asking.Stops(), asking.Stops()
     shown_task = [
         tab.rail,
         tab.form,
@@ -96,7 +96,7 @@ def wire(
     many_texts = many.wire(tab.many, services, state, tab.rail)
     sharing.wire(tab, services)
     whatif.wire(tab.what_if, tab.asked, services)
-    next_token.wire(tab.next_tokens, tab.rail, tab.asked, services)
+    next_token.wire(tab.next_tokens, tab.rail, tab.asked, services, looks)
     about.wire(tab.about, services, tab.model)
     shelf.wire(tab.shelf, services, state, tab.model, tab.rail, tab.wanted_model)
     with tab.place:
@@ -105,7 +105,7 @@ def wire(
             if task_form:
                 task = all_tasks()[task_form["task"]]
                 drawn = form.draw(task, task_form["kept"].get(task.name, {}), locale_of(request), task_form["inputs"])
-                _wire_form(tab, services, stops, many_texts, task, drawn, shown_task, try_it, try_ref, tabs)
+                _wire_form(tab, services, stops, looks, many_texts, task, drawn, shown_task, try_it, try_ref, tabs)
 
         # One at a time: what Gradio keeps of a render (its widgets by key, its count) is not made for several threads.
         one = {"concurrency_limit": 1, "concurrency_id": "draw-form"}
@@ -116,6 +116,7 @@ def _wire_form(
     tab: PlaygroundTab,
     services: Services,
     stops: asking.Stops,
+    looks: asking.Stops,
     many_texts: Many,
     task: Task,
     drawn: form.Form,
@@ -155,12 +156,17 @@ def _wire_form(
     def open_second(wanted: int, text: str | None) -> gr.Accordion:
         return gr.Accordion(open=wanted > 1 or bool(text))
 
+    def put_back(request: gr.Request) -> asking.Updates:
+        looks.stop(request)
+        return whatif.put_back(tab.what_if, task) | next_token.put_back(tab.next_tokens)
+
     run: dict[str, Any] = {
-        "fn": shown(asking.asker(tab, services, stops, task, drawn)),
+        "fn": shown(asking.asker(tab, services, stops, task, drawn, put_back)),
         "inputs_kwargs": {**widgets, "model": tab.model, "chat": tab.chat, "inside_open": tab.inside_open},
         "outputs": [
             tab.run, tab.stop, tab.waiting, tab.answer, tab.chat, tab.new_chat, tab.foot, tab.instead, tab.go_train,
-            tab.code, tab.asked, tab.inside, *drawn.inputs.values(),
+            tab.code, tab.asked, tab.inside, *whatif.put_back(tab.what_if, task), *next_token.put_back(tab.next_tokens),
+            *drawn.inputs.values(),
         ],
         "concurrency_id": f"ask-{task.lane}",
         "concurrency_limit": asking.WAITERS,

@@ -17,7 +17,7 @@ from backend.models import ModelShelf, device_name
 from backend.settings import Settings
 from backend.training.queue import RunQueue
 from backend.warm import warm_up
-from ui import api, datasets_tab, finetune_tab, metrics_tab, playground_tab, starters, tokenizer_tab, tour
+from ui import api, datasets_tab, finetune_tab, metrics_tab, playground_tab, starters, steady, tokenizer_tab, tour
 from ui.errors import shown
 from ui.text import i18n, say, translations
 from ui.theme import ASSETS, css, early_script, head, theme
@@ -88,6 +88,7 @@ def launch(page: gr.Blocks, settings: Settings) -> None:
     # Gradio calls its own page while it starts; a proxy that is set would be asked for it.
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost")))
+    steady.mend()
     page.queue(default_concurrency_limit=8, max_size=64)
     page.launch(
         server_name=settings.host,

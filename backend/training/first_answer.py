@@ -23,6 +23,7 @@ def first_answer_to(draft: RunSpec, name: str) -> RunSpec:
     arguments = TrainArguments(**{name: getattr(draft.arguments, name) for name in KEPT})
     return replace(
         draft,
+        push_repo="",
         name=name,
         loop="head",
         launcher="thread",

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from backend.errors import UserError
+from backend.exports.push_along import FILE as HUB_FILE
+from backend.exports.push_along import Access, refuse_push
 from backend.metrics.mirror import is_behind
 from backend.models import ModelShelf, device_name
 from backend.recipes.base import Report
@@ -62,8 +64,11 @@ class RunQueue:
 
     # What a person does
 
-    def submit(self, workspace: Workspace, draft: RunSpec) -> str:
-        """Put a run into the queue and return its run_id at once. Raises UserError for what is known before Start."""
+    def submit(self, workspace: Workspace, draft: RunSpec, access: Access | None = None) -> str:
+        """Put a run into the queue and return its run_id at once. Raises UserError for what is known before Start.
+
+        access: who pushes to the Hub, where the draft names a place there.
+        """
         from backend.data.library import open_data
 
         version = open_data(workspace, draft.data_ref, draft.data_version)
@@ -72,6 +77,8 @@ class RunQueue:
         refuse_impossible(self.shelf, workspace, draft, facts, version)
         refuse_processes(draft, self.settings, version)
         refuse_full_disk(draft, facts, workspace)
+        if draft.push_repo:
+            refuse_push(draft.push_repo, self.settings, access or Access())
         words = tokenizer_path(self.shelf, workspace, draft)
         run_id, folder = self._new_folder(workspace, draft.name or version.title)
         spec = replace(
@@ -93,6 +100,8 @@ class RunQueue:
         except UserError:
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
+        if access:
+            self.supervisor.access[folder.path] = access
         self._enqueue(workspace, run_id)
         return run_id
 
@@ -179,7 +188,7 @@ class RunQueue:
             marks = [f"{place}:{run_id}" for place, (where, run_id) in enumerate(self._waiting) if where == workspace]
         for run_id in sorted(workspace.names("runs")):
             folder = RunFolder(workspace.folder("runs", run_id))
-            for path in (folder.status_file, folder.metrics):
+            for path in (folder.status_file, folder.metrics, folder.path / HUB_FILE):
                 try:
                     stat = path.stat()
                     marks.append(f"{run_id}:{stat.st_mtime_ns:x}:{stat.st_size:x}")
@@ -188,9 +197,18 @@ class RunQueue:
         return str(hash(tuple(marks)))
 
     def lives(self, workspace: Workspace) -> bool:
-        """Whether any run of the workspace waits or trains."""
+        """Whether any run of the workspace waits or trains, or is on its way to the Hub."""
         self._recover_once(workspace)
-        return any(self._status(workspace, run_id).state.lives for run_id in workspace.names("runs"))
+        names = workspace.names("runs")
+        return any(self._status(workspace, run_id).state.lives or self.pushing(workspace, run_id) for run_id in names)
+
+    def pushing(self, workspace: Workspace, run_id: str) -> bool:
+        """Whether something of a run is on its way to the Hub."""
+        pushes = self.supervisor.pushes.get(workspace.folder("runs", run_id))
+        with self._lock:
+            # A run that has just ended may be about to send its model.
+            present = self._current == (workspace, run_id)
+        return pushes is not None and (present or pushes.busy)
 
     # The life of the queue
 

@@ -80,6 +80,10 @@ class RunSpec:
     """Not empty: train a model with random weights, shaped as model_ref's configuration with these changes."""
     tokenizer_ref: str = ""
     """Whose tokenizer; empty: the model's own."""
+    push_repo: str = ""
+    """Where kept checkpoints go on the Hub while the run trains, and its model at the end. Empty: nowhere."""
+    push_private: bool = True
+    """Whether that repository is made a private one, where there is none yet."""
     # Filled in by submit:
     run_id: str = ""
     model_path: str = ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from backend.data.library import list_data
 from backend.errors import UserError
+from backend.exports.push_along import Access, Pushes
 from backend.models import ModelShelf, device_name
 from backend.settings import Settings
 from backend.training.causes import memory_kills
@@ -39,6 +40,9 @@ class Supervisor:
     def __init__(self, settings: Settings, shelf: ModelShelf, nursery: Nursery) -> None:
         self.settings, self.shelf, self.nursery = settings, shelf, nursery
         self.closed = False
+        self.access: dict[Path, Access] = {}
+        """Who pushes a run to the Hub, by its folder."""
+        self.pushes: dict[Path, Pushes] = {}
 
     def see_through(self, workspace: Workspace, folder: RunFolder) -> None:
         """Run to the end. Whatever goes wrong is in the run's status; nothing is raised."""
@@ -77,10 +81,11 @@ class Supervisor:
         folder.write_spec(replace(spec, model_path=str(facts.path), device=device_name(self.settings)))
         self.heed(folder)
         launcher = self._launcher(spec)
+        push = self._pushes(folder, spec)
         while True:
             kills = memory_kills()
             launched = launch(launcher, folder.path, self.nursery)
-            self._watch(launched, folder)
+            self._watch(launched, folder, push)
             if self.closed:
                 launched.end()
                 return
@@ -95,6 +100,16 @@ class Supervisor:
             break
         # After the last word: where the nursery was killed with the run, starting the copy starts another.
         self.mirror(folder)
+        if push and folder.report():
+            push.finish()
+
+    def _pushes(self, folder: RunFolder, spec: RunSpec) -> Pushes | None:
+        if not spec.push_repo:
+            return None
+        access = self.access.get(folder.path, Access())
+        pushes = Pushes(folder, spec, self.settings, access, self.shelf.hub.home)
+        self.pushes[folder.path] = pushes
+        return pushes
 
     def _with_less(self, folder: RunFolder, status: RunStatus) -> bool:
         """The system has killed the run for want of memory: go on with half the batch. False where it was one row."""
@@ -109,9 +124,11 @@ class Supervisor:
         if self.closed or folder.requested():
             raise _StopAsked
 
-    def _watch(self, launched: Launched, folder: RunFolder) -> None:
+    def _watch(self, launched: Launched, folder: RunFolder, push: Pushes | None) -> None:
         mirrored = time.monotonic()
         while not launched.wait(POLL_SECONDS) and not self.closed:
+            if push:
+                push.look()
             if time.monotonic() - mirrored > MIRROR_SECONDS:
                 mirrored = time.monotonic()
                 self.mirror(folder)

@@ -56,3 +56,11 @@ def test_a_token_is_weighed_anew_and_another_one_taken_instead(
     expect(page.locator("#next-run")).to_be_enabled()
     expect(tokens.nth(1)).to_have_text(name)
     expect(tokens.nth(1)).to_have_attribute("aria-pressed", "true")
+    # A new question takes away what was said of the last one, and what is asked then is about the new one.
+    page.locator("#playground-messages textarea").fill("we love it")
+    page.locator("#playground-run").click()
+    expect(tokens).to_have_count(0)
+    expect(page.locator("#playground-run")).to_be_enabled()
+    page.locator("#next-run").click()
+    expect(tokens).to_have_count(24)
+    expect(bars.first).to_be_visible()

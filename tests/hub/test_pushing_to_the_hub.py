@@ -33,12 +33,15 @@ class Pushed:
 
 
 @pytest.fixture(scope="module")
-def pushed(tiny_classifier: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushed]:
+def pushed(tiny_classifier: Path, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushed]:
     """All steps in one child, since starting one takes seconds."""
     root = tmp_path_factory.mktemp("push")
     (root / "broken").mkdir()
     (root / "their").mkdir()
     here, nowhere = {"call": "push", "folder": str(tiny_classifier), "given": GOOD}, "http://127.0.0.1:9"
+    # Long enough for a look at the first checkpoints while the others are made.
+    often = {"num_train_epochs": 60, "save_steps": 50, "save_total_limit": 1}
+    along = {"call": "train", "folder": str(tiny_encoder), "settings": {"launcher": "thread", "device": "cpu"}}
     steps: list[dict[str, Any]] = [
         here | {"name": "first", "ref": "me/said"},
         here | {"name": "own account", "ref": "mine", "given": GOOD | {"private": False}},
@@ -52,6 +55,9 @@ def pushed(tiny_classifier: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         here | {"name": "dots", "ref": "me/sa..id"},
         here | {"name": "failing", "ref": "me/broken"},
         here | {"name": "bad card", "ref": "me/said", "given": GOOD | {"card": "---\nlicense: nonsense\n---\n"}},
+        along | {"name": "along", "ref": "me/along", "token": GOOD_TOKEN, "arguments": often},
+        along | {"name": "along, in vain", "ref": "me/along", "token": "hf_wrong", "arguments": {"max_steps": 3}},
+        along | {"name": "along, bad name", "ref": "me/al ong", "arguments": {}},
         here | {"name": "no network", "ref": "me/said", "settings": {"hub_endpoint": nowhere}},
     ]
     repositories = {"me/broken": Repository(root / "broken", "broken"), "acme/fine": Repository(root / "their")}
@@ -94,7 +100,7 @@ def test_a_second_push_is_a_new_version(pushed: Pushed) -> None:
 
 def test_a_name_without_owner_goes_to_the_tokens_account(pushed: Pushed) -> None:
     assert pushed.outcomes["own account"]["url"].endswith("/me/mine")
-    assert pushed.private == {"me/said": True, "me/mine": False}
+    assert pushed.private == {"me/said": True, "me/mine": False, "me/along": True}
 
 
 def test_what_was_pushed_can_be_used_by_its_name(pushed: Pushed) -> None:
@@ -113,6 +119,7 @@ def test_what_was_pushed_can_be_used_by_its_name(pushed: Pushed) -> None:
         ("failing", "after.hub_refused"),
         ("bad card", "after.bad_card"),
         ("no network", "after.no_answer"),
+        ("along, bad name", "after.bad_repo"),
     ],
 )
 def test_what_is_refused_is_said(pushed: Pushed, step: str, key: str) -> None:
@@ -121,6 +128,23 @@ def test_what_is_refused_is_said(pushed: Pushed, step: str, key: str) -> None:
 
 def test_a_bad_name_asks_nobody(pushed: Pushed) -> None:
     assert [request for request in pushed.requests if "sa%20id" in request or "sa..id" in request] == []
+
+
+def test_a_run_goes_to_the_hub_while_it_trains_and_its_model_at_the_end(pushed: Pushed) -> None:
+    run = pushed.outcomes["along"]
+    assert run["state"] == "done" and run["whole"] and not run["error"], run
+    assert run["address"].endswith("/me/along") and run["step"] % 50 == 0 < run["step"]
+    commits = [request for request in pushed.requests if "me/along/commit" in request]
+    assert len(commits) >= 2 and f"on the Hub: step {run['step']}" in run["log"]
+    there = pushed.folder / "me" / "along"
+    assert "OWNER/NAME" not in (card := (there / "README.md").read_text()) and "me/along" in card
+    assert (there / "model.safetensors").exists() and (there / "tokenizer.json").exists()
+
+
+def test_a_run_that_cannot_go_to_the_hub_is_trained_all_the_same(pushed: Pushed) -> None:
+    run = pushed.outcomes["along, in vain"]
+    assert run["state"] == "done" and not run["address"]
+    assert run["error"]["key"] == "after.bad_token"
 
 
 def test_the_token_is_neither_printed_nor_written(pushed: Pushed) -> None:

@@ -64,6 +64,8 @@ def _called(step: dict[str, Any], shelf: ModelShelf, workspace: Workspace, repor
     if step["call"] == "push":
         given = {"card": "# A card\n", "private": True} | step["given"]
         return {"url": push_model(Path(step["folder"]), repo=ref, endpoint=shelf.hub.endpoint, **given)}
+    if step["call"] == "train":
+        return trained(step, shelf, workspace)
     if step["call"] == "search":
         found = search(shelf.hub, Query(**step.get("query", {})))
         return {"found": [asdict(one) for one in found]}
@@ -112,6 +114,35 @@ def _arrival(shelf: ModelShelf, workspace: Workspace, ref: str, step: dict[str, 
         time.sleep(0.01)
     error = one.error.key if isinstance(one.error, UserError) else str(one.error or "")
     return {"state": one.state, "told": told, "at_first": one.at_first, "arrival_error": error, "removing": going[:1]}
+
+
+def trained(step: dict[str, Any], shelf: ModelShelf, workspace: Workspace) -> dict[str, Any]:
+    """A short run that goes to the Hub as it trains, and what became of it once nothing of it is under way."""
+    from backend.data.library import add_files
+    from backend.exports.push_along import Access, arrived
+    from backend.recipes.base import TrainArguments
+    from backend.training.queue import RunQueue
+    from backend.training.spec import RunSpec
+    from tests.backend.training.conftest import RECIPE, write_csv
+
+    queue = RunQueue(shelf.settings, shelf)
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    version = add_files(workspace, shelf.settings, [write_csv(workspace.root / "opinions.csv")])
+    draft = RunSpec(
+        name=step["name"],
+        recipe=RECIPE,
+        model_ref=f"folder:{step['folder']}",
+        data_ref=version.ref,
+        data_version=version.version,
+        columns={"text": "text", "label": "label"},
+        arguments=TrainArguments(**{"per_device_train_batch_size": 8} | step["arguments"]),
+        push_repo=step["ref"],
+    )
+    run_id = queue.submit(workspace, draft, Access(step.get("token", "")))
+    while queue.lives(workspace):
+        time.sleep(0.05)
+    there = asdict(arrived(workspace.folder("runs", run_id)))
+    return {"state": queue.run(workspace, run_id).status.state, "log": queue.log_tail(workspace, run_id), **there}
 
 
 def _post(url: str) -> None:

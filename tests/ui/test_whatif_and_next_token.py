@@ -14,6 +14,7 @@ from backend.errors import UserError
 from backend.tasks import all_tasks
 from backend.tasks.whatif import WhatIf
 from ui.playground import next_token, next_token_view, whatif
+from ui.playground.asking import Stops
 from ui.visitor import Services, enter
 
 VALUES = {"messages": "the <b>movie</b> was great"}
@@ -28,7 +29,7 @@ def page(services: Services, tiny_generator: Path) -> Iterator[Any]:
     with gr.Blocks() as blocks:
         rail, asked = gr.Radio(sorted(all_tasks())), gr.State(None)
         parts = next_token.build()
-        next_token.wire(parts, rail, asked, services)
+        next_token.wire(parts, rail, asked, services, Stops())
     handlers = {one.fn.__name__: one.fn for one in blocks.fns.values() if one.fn}
     yield handlers, parts, ("text-generation", f"folder:{tiny_generator}", VALUES, params), gr.Request(session_hash="n")
 
@@ -62,9 +63,6 @@ def test_a_look_draws_the_tokens_their_chances_and_then_another_road(page: Any) 
     # A slider at its end gives a whole number.
     road = last(handlers["take_road"](Clicked(token=str(token)), looked, 2, 2, 0, 1, request), parts.looked).trace
     assert [one.taken for one in road.places[:3]] == [*(one.taken for one in trace.places[:2]), token]
-    # News of the same answer, late, take nothing away; another answer does.
-    assert handlers["put_back"](asked, looked)[0] is not None
-    assert handlers["put_back"]((*asked[:2], {"messages": "b"}, asked[3]), looked)[0] is None
 
 
 def test_three_ways_stand_side_by_side(page: Any) -> None:
@@ -108,9 +106,8 @@ def test_a_switch_asks_the_last_text_again(services: Services, tiny_classifier: 
     handlers = {one.fn.__name__: one.fn for one in blocks.fns.values() if one.fn}
     task = all_tasks()["text-classification"]
     before = (task.name, f"folder:{tiny_classifier}", {"text": "a good film"}, task.params())
-    place, switch, view = handlers["put_back"](before)
-    assert place.visible and len(switch.choices) == 4 and view == ""
-    assert not handlers["put_back"](None)[0].visible
+    put_back = whatif.put_back(parts, task)
+    assert len(put_back[parts.switch].choices) == 4 and not put_back[parts.place].visible and put_back[parts.view] == ""
     assert "padding" in handlers["ask_again"]("batch", before, request)
     empty = (*before[:2], {"text": " "}, before[3])
     assert "error-card" in handlers["ask_again"]("mask", empty, request)

@@ -110,7 +110,8 @@ class Filled:
 
     def costs(self) -> str:
         """Everything that time and memory depend on, to tell whether a forecast is still for this form."""
-        return repr(sorted((name, value) for name, value in self.values.items() if name not in ("name", "preset")))
+        free = ("name", "preset", "push_repo", "push_private")
+        return repr(sorted((name, value) for name, value in self.values.items() if name not in free))
 
     def typed(self, filled: Mapping[str, Any] | None) -> set[str]:
         """The settings that differ from what a preset filled in."""
@@ -187,6 +188,8 @@ class Filled:
             processes=int(self.values["processes"] or 0) if self.values["launcher"] == "accelerate" else 1,
             new_model=self.new_model(),
             tokenizer_ref=self.tokenizer_ref,
+            push_repo=(self.values["push_repo"] or "").strip(),
+            push_private=bool(self.values["push_private"]),
         )
 
 

@@ -11,7 +11,7 @@ from backend.data.repeats import LEAVABLE
 from backend.data.split import SplitPlan
 from backend.recipes import all_recipes
 from backend.recipes.base import PRESETS
-from ui.finetune import again, anatomy, checks, first_answer, fit, glue, how_it_runs, inside, settings
+from ui.finetune import again, anatomy, checks, first_answer, fit, glue, how_it_runs, inside, pushing, settings
 from ui.finetune.filled import ARGUMENT, COLUMN, SPLIT
 from ui.text import i18n
 
@@ -39,6 +39,7 @@ class Form:
     split: dict[str, Any]
     settings: settings.Settings
     how: how_it_runs.Parts
+    push: pushing.Parts
     card: gr.HTML
     rows: gr.HTML
     forecast: gr.Button
@@ -71,6 +72,7 @@ class Form:
             "preset": self.preset,
             "name": self.name,
             **self.how.inputs,
+            **self.push.inputs,
             **self.anatomy.inputs,
             **{COLUMN + role: widget for role, widget in self.columns.items()},
             **{SPLIT + name: widget for name, widget in self.split.items()},
@@ -100,7 +102,7 @@ def build() -> Form:
                 with gr.Column(elem_classes="folds"):
                     split_fold, split = _split()
                     settings_parts = settings.build()
-                    how = how_it_runs.build()
+                    how, push = how_it_runs.build(), pushing.build()
                     inside_parts = inside.build()
                     with gr.Accordion(i18n("finetune.steps"), open=False, elem_classes="fold"):
                         gr.Markdown(i18n("finetune.steps.text"))
@@ -118,7 +120,7 @@ def build() -> Form:
                 checks_parts = checks.build()
     return Form(
         view, live_link, recipe, glue_parts, data, columns, proof, findings, model, head, unknown, switch_model, preset,
-        name, split_fold, split, settings_parts, how, card, rows, forecast, start, first, anatomy_parts,
+        name, split_fold, split, settings_parts, how, push, card, rows, forecast, start, first, anatomy_parts,
         inside_parts, checks_parts, again_parts, fit_parts, gr.State(""), gr.State(""),
     )  # fmt: skip
 

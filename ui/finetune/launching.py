@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from backend.errors import UserError
+from backend.exports.push_along import Access
 from backend.recipes.base import PRESETS
 from backend.training.forecast import forecast
 from backend.training.spec import Forecast, RunSpec
@@ -66,12 +67,13 @@ class Launching:
                     continue
             yield {form.preset: gr.Radio(choices=cards.preset_choices(times, locale))}
 
-    def start(self, measured: str, request: gr.Request, **values: Any) -> Updates:
+    def start(self, measured: str, token: str, request: gr.Request, **values: Any) -> Updates:
         """Queue the run and show it; the form stays as it is, for the next one. A forecast under way is given up."""
         filled, locale = Filled.of(self.services, request, values), locale_of(request)
         ready: Updates = {self.form.forecast: gr.Button(say("finetune.forecast", locale), interactive=True)}
         try:
-            run_id = self.services.queue.submit(filled.workspace, filled.draft())
+            access = Access(token.strip(), locale)
+            run_id = self.services.queue.submit(filled.workspace, filled.draft(), access)
         except UserError as error:
             return ready | {self.form.card: cards.refusal(error, locale)}
         if measured != filled.costs():
@@ -96,5 +98,9 @@ def wire(form: Form, services: Services, shown_run: gr.State, started: gr.State,
     )
     fit.wire(form, services, measured)
     form.start.click(
-        shown(acts.start), [measured], [form.card, form.forecast, shown_run, started], cancels=[measuring], **quiet
+        shown(acts.start),
+        [measured, form.push.token],
+        [form.card, form.forecast, shown_run, started],
+        cancels=[measuring],
+        **quiet,
     )

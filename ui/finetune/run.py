@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from backend.errors import UserError
+from backend.exports.push_along import Arrived, arrived
 from backend.recipes import all_recipes
 from backend.recipes.base import Report
 from backend.training.queue import RunSummary
@@ -17,7 +18,7 @@ from backend.training.spec import MetricPoint, RunState
 from backend.workspace import Workspace
 from ui import charts, phrases, scales
 from ui.errors import shown
-from ui.finetune import first_answer, how_it_runs, live, reading, report, wrong
+from ui.finetune import first_answer, how_it_runs, live, pushing, reading, report, wrong
 from ui.finetune.run_view import RunView
 from ui.text import say
 from ui.visitor import PageState, Services, locale_of
@@ -67,7 +68,7 @@ class Showing:
         checks = len(live.line(points, live.EVAL + "loss")[0])
         whose = f"{locale} {run_id} {bool(final)}"
         news = [
-            f"{whose} {run.position} {status}",
+            f"{whose} {run.position} {status} {self._on_hub(run, workspace)}",
             f"{whose} {len(points)}",
             f"{whose} {checks}",
             f"{whose} {run.spec}",
@@ -146,6 +147,7 @@ class Showing:
         guess = live.baseline(status, final)
         sentence += reading.line(spec, status, points, metric, guess.values.get(metric), guess.label, locale)
         asked = folder.requested() if lives else None
+        on_hub = self._on_hub(run, workspace)
         stopping = asked == "stop"
         waits = status.state == RunState.QUEUED
         stop = say(f"finetune.{'stopping' if stopping else 'unqueue' if waits else 'stop'}", locale)
@@ -174,7 +176,7 @@ class Showing:
             view.again: gr.Button(visible=not lives),
             view.try_it: gr.Button(visible=folder.model.exists() and not lives),
             view.progress: gr.HTML(live.progress(spec, status, locale), visible=lives and status.total_steps > 0),
-            view.sentence: sentence + live.remarks(status, locale),
+            view.sentence: sentence + live.remarks(status, locale) + pushing.line(spec, status, *on_hub, locale),
             view.result: gr.Row(visible=final is not None),
             view.checks: live.checks(points, names, locale),
             view.log: live.log(folder.log_tail(LOG_LINES), locale),
@@ -196,6 +198,13 @@ class Showing:
             view.settings: report.settings(run.spec, final, locale),
             view.command: how_it_runs.shown_command(run.spec, folder, self.services, locale),
         }
+
+    def _on_hub(self, run: RunSummary, workspace: Workspace) -> tuple[Arrived, bool]:
+        """What of a run is on the Hub, and whether more is on its way."""
+        if run.spec is None or not run.spec.push_repo:
+            return Arrived(), False
+        there = arrived(workspace.folder("runs", run.run_id))
+        return there, self.services.queue.pushing(workspace, run.run_id)
 
     def _ahead(self, run: RunSummary, workspace: Workspace) -> int:
         """How many runs a waiting one has before it. For a moment after Start it waits without any."""

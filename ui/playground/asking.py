@@ -53,9 +53,18 @@ class Stops:
 
 
 def asker(
-    tab: PlaygroundTab, services: Services, stops: Stops, task: Task, form: Form
+    tab: PlaygroundTab,
+    services: Services,
+    stops: Stops,
+    task: Task,
+    form: Form,
+    put_back: Callable[[gr.Request], Updates],
 ) -> Callable[..., Iterator[Updates]]:
-    """The handler of Run for one task's form. It takes all widgets by name and yields updates."""
+    """The handler of Run for one task's form. It takes all widgets by name and yields updates.
+
+    put_back: takes away what is said of the last answer. It belongs to the question's own event: one of its own would
+    come late on a slow machine, and take away what is said of the new answer.
+    """
     chat_input = next((one.name for one in task.inputs if one.kind == "chat"), None)
 
     def unsaid(given: Mapping[str, Any], history: list[Any]) -> Updates:
@@ -68,7 +77,7 @@ def asker(
         locale = locale_of(request)
         stop = stops.begin(request)
         history = plain_messages(given["chat"]) if chat_input else []
-        yield _busy(tab, task, locale)
+        yield _busy(tab, task, locale) | put_back(request)
         talk = False
         try:
             values, params = parse(task, given)
@@ -109,6 +118,7 @@ def asker(
                 tab.code: task.snippet(source_of(reply.facts), reply.values, params),
                 tab.asked: (task.name, ref, values, params),
                 tab.inside: inside,
+                tab.what_if.place: gr.Column(visible=bool(task.what_ifs)),
             }
             if talk:
                 done[tab.new_chat] = gr.Button(visible=True)

@@ -89,18 +89,23 @@ def build() -> NextTokenParts:
     )
 
 
-def wire(parts: NextTokenParts, rail: gr.Radio, asked: gr.State, services: Services) -> None:
-    """What is looked at is the text of the last answer, with its settings."""
-    stops = Stops()
+def put_back(parts: NextTokenParts) -> Updates:
+    """Nothing looked at: a new question takes away what was said of the last one."""
+    return {
+        parts.looked: None,
+        parts.chosen: 0,
+        parts.view: "",
+        parts.bars: "",
+        parts.place: gr.Row(visible=False),
+        parts.compared: "",
+    }
+
+
+def wire(parts: NextTokenParts, rail: gr.Radio, asked: gr.State, services: Services, stops: Stops) -> None:
+    """What is looked at is the text of the last answer, with its settings. stops: of what is looked at."""
 
     def show_fold(task: str | None) -> gr.Accordion:
         return gr.Accordion(visible=bool(task and all_tasks()[task].writes_on))
-
-    def put_back(asked: Asked | None, looked: Looked | None) -> tuple[Any, ...]:
-        # A slow browser tells of an answer when its tokens are looked at already.
-        if looked is not None and looked.asked == asked:
-            return (gr.skip(),) * len(cleared)
-        return None, 0, "", "", gr.Row(visible=False), ""
 
     def run(asked: Asked | None, request: gr.Request) -> Iterator[Updates]:
         settings = _settings(asked)
@@ -147,8 +152,6 @@ def wire(parts: NextTokenParts, rail: gr.Radio, asked: gr.State, services: Servi
     busy = [parts.run, parts.ways, parts.stop, parts.waiting]
     found = [*busy, parts.view, parts.place, parts.bars, parts.looked, parts.chosen]
     rail.change(shown(show_fold), rail, parts.fold, **_QUIET)
-    cleared = [parts.looked, parts.chosen, parts.view, parts.bars, parts.place, parts.compared]
-    asked.change(shown(put_back), [asked, parts.looked], cleared, **_QUIET)
     parts.run.click(shown(run), asked, [*found, *weights], **generate)
     parts.bars.click(shown(take_road), [parts.looked, parts.chosen, *weights], found, **generate)
     parts.ways.click(shown(compare), asked, [*busy, parts.compared], **generate)

@@ -11,6 +11,7 @@ import gradio as gr
 
 from backend import answering
 from backend.tasks import all_tasks
+from backend.tasks.base import Task
 from backend.tasks.whatif import CHANGED, SWITCHES, WhatIf
 from ui import phrases
 from ui.errors import error_card, shown
@@ -44,13 +45,19 @@ def build() -> WhatIfParts:
     return WhatIfParts(place, switch, view)
 
 
-def wire(parts: WhatIfParts, asked: gr.State, services: Services) -> None:
-    """The switches are about the last answer: another one puts them back."""
+def put_back(parts: WhatIfParts, task: Task) -> dict[Any, Any]:
+    """The switches that there will be for an answer of this task, all off. They are about the last answer: a new
+    question puts them back."""
+    choices = [(i18n(f"whatif.{key}"), key) for key in task.what_ifs]
+    return {
+        parts.place: gr.Column(visible=False),
+        parts.switch: gr.Radio(choices, value=None),  # type: ignore[arg-type]
+        parts.view: "",
+    }
 
-    def put_back(asked: Asked | None) -> tuple[gr.Column, gr.Radio, str]:
-        switches = all_tasks()[asked[0]].what_ifs if asked else ()
-        choices = [(i18n(f"whatif.{key}"), key) for key in switches]
-        return gr.Column(visible=bool(switches)), gr.Radio(choices, value=None), ""  # type: ignore[arg-type]
+
+def wire(parts: WhatIfParts, asked: gr.State, services: Services) -> None:
+    """A switch asks the last question again."""
 
     def ask_again(key: str | None, asked: Asked | None, request: gr.Request) -> str:
         if not key or not asked:
@@ -64,7 +71,6 @@ def wire(parts: WhatIfParts, asked: gr.State, services: Services) -> None:
             return error_card(error, locale)
         return render(found, locale)
 
-    asked.change(shown(put_back), asked, [parts.place, parts.switch, parts.view], **_QUIET)
     parts.switch.input(shown(ask_again), [parts.switch, asked], parts.view, **_QUIET)
 
 

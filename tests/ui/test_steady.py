@@ -1,0 +1,30 @@
+"""A page's widgets and events may change while Gradio goes through them."""
+
+from __future__ import annotations
+
+import gradio as gr
+from gradio.state_holder import SessionState
+
+from ui import steady
+
+
+def test_a_page_s_widgets_may_grow_while_somebody_goes_through_them() -> None:
+    steady.mend()
+    steady.mend()
+    with gr.Blocks() as page:
+        gr.Textbox().change(print)
+        gr.Textbox()
+    state = SessionState(page)
+    for table in (state.blocks_config.blocks, state.blocks_config.fns):
+        before, seen = len(table), 0
+        for key, (other, value) in zip(table, table.items(), strict=True):
+            assert key == other and table[key] is value
+            table[-1 - key] = value
+            seen += 1
+        assert seen == before and len(table) == 2 * before
+        # What is walked by its values goes on with what was there, too.
+        for seen, value in enumerate(table.values(), 1):
+            table[1000 + seen] = value
+        assert seen == 2 * before
+    # The page that others are opened from stays as it was.
+    assert len(page.blocks) < len(state.blocks_config.blocks)

@@ -1,0 +1,48 @@
+"""A mend of Gradio 6.31: what it keeps of a page's widgets and events may change while another thread goes through it.
+
+Each page that is open has its own table of widgets and of events. Drawing a form (gr.render, in a thread) and answering
+an event (the event loop) both go through these tables and both add to them: of two at once one ends with "dictionary
+changed size during iteration", and the form is not drawn or the event is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio.blocks
+
+
+class Steady(dict[Any, Any]):
+    """A dict that may change while somebody goes through it: they see it as it was when they began."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(super().keys()))
+
+    def keys(self) -> Any:
+        """As they are now."""
+        return list(super().keys())
+
+    def values(self) -> Any:
+        """As they are now."""
+        return list(super().values())
+
+    def items(self) -> Any:
+        """As they are now."""
+        return list(super().items())
+
+
+def mend() -> None:
+    """Give each page that is opened from now on tables that are steady."""
+    config = gradio.blocks.BlocksConfig
+    if getattr(config, "is_steady", False):
+        return
+    copied = config.__copy__
+
+    def copy(self: Any) -> Any:
+        new = copied(self)
+        new.blocks, new.fns = Steady(new.blocks), Steady(new.fns)
+        return new
+
+    config.__copy__ = copy  # type: ignore[method-assign]
+    config.is_steady = True  # type: ignore[attr-defined]
