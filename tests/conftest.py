@@ -17,6 +17,8 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
 )
 BROWSER = "tests/browser/"
+# Browser tests that start an app of their own: they need not run where the others share one.
+OWN_APP = {f"{BROWSER}test_{name}.py" for name in ("many", "model_shelf", "runs", "taking_away")}
 _SCRATCH = tempfile.TemporaryDirectory(prefix="workbench-tests-", ignore_cleanup_errors=True)
 os.environ["TRACKIO_DIR"] = os.path.join(_SCRATCH.name, "trackio")
 os.environ["GRADIO_TEMP_DIR"] = os.path.join(_SCRATCH.name, "gradio")
@@ -37,12 +39,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With two workers: all that needs a browser on one of them, which shares one app; else a file stays together."""
+    """With two workers: browser tests that share an app on one of them; else a file stays together."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+            file = nodeid.partition("::")[0]
+            return BROWSER if file.startswith(BROWSER) and file not in OWN_APP else file
 
     return Scheduling(config, log)
 

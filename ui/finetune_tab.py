@@ -59,8 +59,8 @@ def build(services: Services) -> FinetuneTab:
         run_parts,
         run_parts.try_it,
         try_ref=gr.State(""),
-        shown_run=gr.State(""),
-        started=gr.State(""),
+        shown_run=gr.State("", render=False),
+        started=gr.State("", render=False),
         wanted_data=gr.State(None),
         wanted_run=gr.State(None),
         after=after_parts,
@@ -76,6 +76,9 @@ def wire(tab: FinetuneTab, services: Services, state: PageState) -> None:
             return gr.skip(), gr.skip()
         return gr.Dropdown(choices=pickers.data_choices(services, request), value=wanted["ref"]), ""
 
+    # In a tab that was not opened yet a State tells the browser of its first change twice; here it is outside of them.
+    for told in (tab.shown_run, tab.started, tab.form.settled, tab.form.known_model):
+        told.render()
     measured = gr.State("")
     follow = choosing.wire(tab.form, services, state, measured)
     checks.wire(tab.form, services, follow)

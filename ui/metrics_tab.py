@@ -195,7 +195,7 @@ def wire(tab: MetricsTab, services: Services, state: PageState) -> None:
     ]  # fmt: skip
     draw: dict[str, Any] = {"fn": shown(acts.draw), "inputs": asking, "outputs": drawn, **quiet}
     gr.on(
-        [state.arrived.change, state.pulse.change, tab.search.change, tab.state.change, tab.metric.change],
+        [state.pulse.change, tab.search.change, tab.state.change, tab.metric.change],
         trigger_mode="always_last",
         **draw,
     )

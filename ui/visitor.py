@@ -98,7 +98,7 @@ class PageState:
     arrived: gr.State
     """Changes once, when the visitor's language and workspace are known: fill the tab on its .change."""
     pulse: gr.State
-    """Fingerprint of this workspace's runs: redraw on its .change."""
+    """Fingerprint of this workspace's runs: redraw on its .change. The first comes right after `arrived`."""
     typed: gr.State
     """dict[str, str]: what stood in the boxes before the language was changed, by elem_id; else `address`, the
     query of the page. Set with `arrived`."""

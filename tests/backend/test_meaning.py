@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from backend.errors import UserError
 from backend.models import ModelShelf
 from backend.settings import Settings
 from backend.workspace import Workspace
+from tests.plain_python import printed
 
 TEXTS = ["the movie was great", "", "market price", "a good film and a fine story", "  ", "今天天气很好"]
 
@@ -66,10 +65,9 @@ def test_the_code_gives_the_same_scores(
     found = meaning.find(shelf, workspace, data, "text", ref, "a great story")
     texts = [TEXTS[hit.row_id] for hit in found.hits]
     code = meaning.snippet(found.source, texts, "a great story")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, encoding="utf-8")
-    printed = [line.split("  ", 1) for line in done.stdout.splitlines()]
-    assert [text for _, text in printed] == texts
-    for (score, _), hit in zip(printed, found.hits, strict=True):
+    lines = [line.split("  ", 1) for line in printed(code).splitlines()]
+    assert [text for _, text in lines] == texts
+    for (score, _), hit in zip(lines, found.hits, strict=True):
         assert float(score) == pytest.approx(hit.score, abs=2e-4)
 
 

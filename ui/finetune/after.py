@@ -166,7 +166,7 @@ def wire(parts: AfterParts, services: Services, state: PageState, shown_run: gr.
     acts = TakeAway(parts, services, gr.State(None))
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     gr.on(
-        [shown_run.change, state.pulse.change, state.arrived.change],
+        [shown_run.change, state.pulse.change],
         shown(acts.show),
         [shown_run, acts.drawn],
         [

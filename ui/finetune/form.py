@@ -121,7 +121,8 @@ def build() -> Form:
     return Form(
         view, live_link, recipe, glue_parts, data, columns, proof, findings, model, head, unknown, switch_model, preset,
         name, split_fold, split, settings_parts, how, push, card, rows, forecast, start, first, anatomy_parts,
-        inside_parts, checks_parts, again_parts, fit_parts, gr.State(""), gr.State(""),
+        inside_parts, checks_parts, again_parts, fit_parts,
+        gr.State("", render=False), gr.State("", render=False),
     )  # fmt: skip
 
 

@@ -258,7 +258,7 @@ def wire(
     }
     # What sets a State that others listen to goes through the queue: with queue=False its change would not be heard.
     gr.on([shown_run.change, state.pulse.change], **draw)
-    state.arrived.change(shown(acts.arrive), [last_opened], [shown_run], **quiet).then(**draw)
+    state.arrived.change(shown(acts.arrive), [last_opened], [shown_run], **quiet)
     shown_run.change(lambda run_id: run_id, [shown_run], [last_opened], queue=False, **quiet)
     view.stop.click(shown(acts.stop), [shown_run], [view.stop], **quiet).then(
         lambda: f"stop {time.time()}", None, [started], **quiet

@@ -175,7 +175,7 @@ def wire(parts: Parts, services: Services, state: PageState, chosen: gr.BrowserS
     """Connect the fold. chosen: the runs that are ticked in the table."""
     acts = Comparing(parts, services, gr.State(None))
     gr.on(
-        [state.arrived.change, state.pulse.change, chosen.change, parts.first.input, parts.second.input],
+        [state.pulse.change, chosen.change, parts.first.input, parts.second.input],
         shown(acts.draw), [parts.first, parts.second, chosen, acts.seen],
         [parts.fold, parts.first, parts.second, parts.view, acts.seen],
         show_progress="hidden", api_visibility="private", trigger_mode="always_last",

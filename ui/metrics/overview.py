@@ -30,6 +30,7 @@ FIRST = 3
 # What is different in every run says nothing about why one is better.
 UNTOLD = (
     "name", "run_id", "created", "model_path", "data_folder", "spec_version", "model_ref", "data_ref", "tokenizer_path",
+    "push_repo", "push_private",
 )  # fmt: skip
 
 

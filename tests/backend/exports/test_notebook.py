@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,14 +11,15 @@ from backend.exports.notebook import notebook
 from backend.settings import Settings
 from backend.tasks import all_tasks
 from tests.backend.tasks.conftest import opened
+from tests.plain_python import printed
 
 TASK = all_tasks()["text-classification"]
 VALUES = {"text": 'a "great" film\n房间很干净'}
 # What a person runs in Jupyter, without Jupyter: the cells from the top, in one process. Lines of % are Jupyter's own.
 RUN = """
-import json, sys
-names = {}
-for cell in json.load(open(sys.argv[1], encoding="utf-8"))["cells"]:
+import json
+names = {{}}
+for cell in json.load(open({file!r}, encoding="utf-8"))["cells"]:
     if cell["cell_type"] == "code":
         exec("".join(line for line in cell["source"] if not line.startswith("%")), names)
 """
@@ -33,11 +32,9 @@ def test_its_cells_print_what_the_page_answered(settings: Settings, tiny_classif
     file = tmp_path / "answer.ipynb"
     code = TASK.snippet(str(tiny_classifier), VALUES, params)
     file.write_text(notebook("Classify", "What it does.", str(tiny_classifier), code, "en"), encoding="utf-8")
-    done = subprocess.run([sys.executable, "-c", RUN, str(file)], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    printed = [line.rsplit(" ", 1) for line in done.stdout.splitlines()]
-    assert [label for label, _ in printed] == [label for label, _ in bars.scores]
-    assert [float(score) for _, score in printed] == pytest.approx([score for _, score in bars.scores], abs=1e-5)
+    lines = [line.rsplit(" ", 1) for line in printed(RUN.format(file=str(file))).splitlines()]
+    assert [label for label, _ in lines] == [label for label, _ in bars.scores]
+    assert [float(score) for _, score in lines] == pytest.approx([score for _, score in bars.scores], abs=1e-5)
 
 
 @pytest.mark.parametrize("locale", ["en", "zh-CN"])

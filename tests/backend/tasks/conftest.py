@@ -1,9 +1,7 @@
-"""Pipelines of tiny models, made as the page makes them, and a fresh process that runs a snippet."""
+"""Pipelines of tiny models, made as the page makes them."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,17 +86,3 @@ def writer(settings: Settings, tiny_generator: Path) -> Iterator[Any]:
     """Writes noise; has a chat template."""
     with opened(settings, "text-generation", f"folder:{tiny_generator}") as pipe:
         yield pipe
-
-
-def printed(code: str) -> str:
-    """What Python code prints in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def printed_by_all(codes: list[str]) -> list[str]:
-    """What pieces of code print, one after another in one process: starting Python with transformers takes long."""
-    mark = "-- next --"
-    parts = [f"exec({code!r}, {{}})\nprint({mark!r})" for code in codes]
-    return printed("\n".join(parts)).split(mark + "\n")[:-1]

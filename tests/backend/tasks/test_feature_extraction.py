@@ -12,7 +12,8 @@ from backend.errors import UserError
 from backend.settings import Settings
 from backend.tasks import all_tasks
 from backend.tasks.feature_extraction import FeatureParams, flat
-from tests.backend.tasks.conftest import opened, printed_by_all
+from tests.backend.tasks.conftest import opened
+from tests.plain_python import printed
 
 TASK = all_tasks()["feature-extraction"]
 TEXT = "the movie was great"
@@ -73,7 +74,7 @@ def test_the_snippet_prints_the_answer(settings: Settings, tiny_encoder: Path) -
     asked = [({"texts": TEXT}, FeatureParams(normalize=False)), (MANY, FeatureParams(pooling="cls"))]
     codes = [TASK.snippet(str(tiny_encoder), values, params) for values, params in asked]
     with opened(settings, "feature-extraction", f"folder:{tiny_encoder}") as pipe:
-        for (values, params), output in zip(asked, printed_by_all(codes), strict=True):
+        for (values, params), output in zip(asked, map(printed, codes), strict=True):
             answer = TASK.run(pipe, values, params)
             lines = output.splitlines()
             assert lines[0] == str((len(answer.texts), 16))

@@ -13,7 +13,8 @@ from backend.settings import Settings
 from backend.tasks import all_tasks
 from backend.tasks.fill_mask import FillMaskParams, _masked
 from backend.workspace import Workspace
-from tests.backend.tasks.conftest import opened, printed_by_all
+from tests.backend.tasks.conftest import opened
+from tests.plain_python import printed
 
 TASK = all_tasks()["fill-mask"]
 PARAMS = FillMaskParams(top_k=3)
@@ -99,7 +100,7 @@ def test_the_snippet_prints_the_answer(settings: Settings, tiny_masked: Path) ->
     ]
     codes = [TASK.snippet(str(tiny_masked), values, params) for values, params in asked]
     with opened(settings, "fill-mask", f"folder:{tiny_masked}") as pipe:
-        for (values, params), output in zip(asked, printed_by_all(codes), strict=True):
+        for (values, params), output in zip(asked, map(printed, codes), strict=True):
             rows = [line.rsplit(" ", 1) for line in output.splitlines()]
             wanted = [option for options in TASK.run(pipe, values, params).options for option in options]
             assert [token for token, _ in rows] == [token for token, _ in wanted]

@@ -13,7 +13,8 @@ from backend.settings import Settings
 from backend.tasks import all_tasks
 from backend.tasks.question_answering import QuestionAnsweringParams
 from backend.workspace import Workspace
-from tests.backend.tasks.conftest import opened, printed_by_all
+from tests.backend.tasks.conftest import opened
+from tests.plain_python import printed
 
 TASK = all_tasks()["question-answering"]
 PARAMS = QuestionAnsweringParams()
@@ -129,7 +130,7 @@ def test_the_snippet_prints_the_answers(settings: Settings, tiny_answerer: Path)
     with opened(settings, "question-answering", f"folder:{tiny_answerer}") as pipe:
         found = [TASK.run(pipe, values, params) for values, params in asked]
         codes = [TASK.snippet(str(tiny_answerer), TASK.settled(pipe, *one), one[1]) for one in asked]
-    for answer, lines in zip(found, printed_by_all(codes), strict=True):
+    for answer, lines in zip(found, map(printed, codes), strict=True):
         rows = [line.split(" ", 3) for line in lines.splitlines()]
         spans = [one for _, spans in answer.asked for one in spans]
         assert [row[3] for row in rows] == [one.word for one in spans]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 from backend.errors import UserError
 from backend.tasks import all_tasks, quick_writing
 from backend.tasks.text_generation import GenerationParams
+from tests.plain_python import printed
 
 TASK = all_tasks()["text-generation"]
 ASKED = {"messages": "tell a good story"}
@@ -62,10 +61,7 @@ def test_the_penalty_counts_what_was_written(writer: Any) -> None:
 def test_the_code_writes_the_same(writer: Any, tmp_path: Path) -> None:
     params = quick(max_new_tokens=6, seed=5)
     code = TASK.snippet(str(writer.model.name_or_path), ASKED, params)
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path, encoding="utf-8"
-    )
-    assert done.stdout.removesuffix("\n") == TASK.run(writer, ASKED, params).text
+    assert printed(code, tmp_path).removesuffix("\n") == TASK.run(writer, ASKED, params).text
 
 
 def test_a_kind_of_model_that_it_does_not_know_is_told(writer: Any, cache: Path) -> None:

@@ -11,7 +11,8 @@ from backend.errors import UserError
 from backend.settings import Settings
 from backend.tasks import all_tasks
 from backend.tasks.sentence_similarity import SimilarityParams
-from tests.backend.tasks.conftest import opened, printed_by_all
+from tests.backend.tasks.conftest import opened
+from tests.plain_python import printed
 
 TASK = all_tasks()["sentence-similarity"]
 TEXTS = ["the movie was great", "a good film and a fine story", "market price"]
@@ -79,10 +80,10 @@ def test_the_snippet_prints_the_answer(settings: Settings, tiny_encoder: Path) -
     ]
     codes = [TASK.snippet(str(tiny_encoder), values, params) for values, params in asked]
     with opened(settings, "sentence-similarity", f"folder:{tiny_encoder}") as pipe:
-        for (values, params), output in zip(asked, printed_by_all(codes), strict=True):
-            printed = [float(number) for number in output.split()]
+        for (values, params), output in zip(asked, map(printed, codes), strict=True):
+            numbers = [float(number) for number in output.split()]
             wanted = [value for row in TASK.run(pipe, values, params).values for value in row]
-            assert printed == pytest.approx(wanted, abs=1e-5)
+            assert numbers == pytest.approx(wanted, abs=1e-5)
 
 
 def test_a_starter_of_many_languages_puts_a_translation_near(settings: Settings, starter_root: Path) -> None:

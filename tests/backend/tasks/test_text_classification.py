@@ -14,7 +14,8 @@ from backend.settings import Settings
 from backend.tasks import all_tasks
 from backend.tasks.text_classification import ClassificationParams
 from tests import tiny
-from tests.backend.tasks.conftest import opened, printed_by_all
+from tests.backend.tasks.conftest import opened
+from tests.plain_python import printed
 
 TASK = all_tasks()["text-classification"]
 TEXT = "the movie was great, we love it"
@@ -100,7 +101,7 @@ def test_the_snippet_prints_the_answer(settings: Settings, tmp_path: Path) -> No
     ]
     codes = [TASK.snippet(str(folder), values, params) for values, params in asked]
     with opened(settings, "text-classification", f"folder:{folder}") as pipe:
-        for (values, params), output in zip(asked, printed_by_all(codes), strict=True):
+        for (values, params), output in zip(asked, map(printed, codes), strict=True):
             rows = [line.rsplit(" ", 1) for line in output.splitlines()]
             scores = TASK.run(pipe, values, params).scores
             assert [label for label, _ in rows] == [label for label, _ in scores]

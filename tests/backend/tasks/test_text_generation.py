@@ -14,7 +14,8 @@ from backend.settings import Settings
 from backend.tasks import all_tasks
 from backend.tasks.base import Text
 from backend.tasks.text_generation import GenerationParams
-from tests.backend.tasks.conftest import opened, printed_by_all
+from tests.backend.tasks.conftest import opened
+from tests.plain_python import printed
 
 TASK = all_tasks()["text-generation"]
 ASKED = {"messages": "tell a good story"}
@@ -125,7 +126,7 @@ def test_the_snippet_prints_the_answer_drawn_or_likeliest_chat_or_bare(
     codes = [TASK.snippet(str(tiny_generator), values, params) for values, params in asked]
     with opened(settings, "text-generation", f"folder:{tiny_generator}") as pipe:
         answers = [TASK.run(pipe, values, params).text + "\n" for values, params in asked]
-    assert printed_by_all(codes) == answers
+    assert [printed(code) for code in codes] == answers
 
 
 def test_a_chat_is_put_through_the_template_with_its_instructions(writer: Any) -> None:

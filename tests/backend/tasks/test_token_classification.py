@@ -13,7 +13,8 @@ from backend.settings import Settings
 from backend.tasks import all_tasks
 from backend.tasks.token_classification import STRATEGIES, TokenClassificationParams, _spans
 from backend.workspace import Workspace
-from tests.backend.tasks.conftest import opened, printed_by_all
+from tests.backend.tasks.conftest import opened
+from tests.plain_python import printed
 
 TASK = all_tasks()["token-classification"]
 TEXT = "we love this movie, and they hate that food story"
@@ -93,7 +94,7 @@ def test_the_snippet_prints_the_answer(settings: Settings, tiny_tagger: Path) ->
     asked.append(('"今天" \\ 天气 🙂 ' + "the market. " * 99, TokenClassificationParams(stride=8)))
     codes = [TASK.snippet(str(tiny_tagger), {"text": text}, params) for text, params in asked]
     with opened(settings, "token-classification", f"folder:{tiny_tagger}") as pipe:
-        for (text, params), output in zip(asked, printed_by_all(codes), strict=True):
+        for (text, params), output in zip(asked, map(printed, codes), strict=True):
             rows = [line.split(" ") for line in output.splitlines()]
             spans = TASK.run(pipe, {"text": text}, params).spans
             assert [row[:3] for row in rows] == [[one.label, str(one.start), str(one.end)] for one in spans]

@@ -19,7 +19,8 @@ from backend.tasks.translation import TranslationParams
 from backend.workspace import Workspace
 from benchmarks._pipelines_models import build_seq2seq, fill
 from benchmarks._pipelines_tokenizers import sentencepieces
-from tests.backend.tasks.conftest import opened, printed_by_all
+from tests.backend.tasks.conftest import opened
+from tests.plain_python import printed
 
 SUMMARIZE, TRANSLATE, REWRITE = (all_tasks()[name] for name in ("summarization", "translation", "text2text-generation"))
 TEXT = {"text": "the film was good and the book was not very bad"}
@@ -224,7 +225,7 @@ def test_the_snippets_print_the_answers(settings: Settings, tiny_writer: Path, t
             answers.append("".join(f"{text}\n" for text in (answer.text, *answer.others)))
             codes.append(task.snippet(str(folder), task.settled(pipe, values, params), params))
     assert all("backend" not in code for code in codes)
-    assert printed_by_all(codes) == answers
+    assert [printed(code) for code in codes] == answers
 
 
 def test_what_fits_which_task(

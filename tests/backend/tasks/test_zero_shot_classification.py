@@ -13,7 +13,8 @@ from backend.settings import Settings
 from backend.tasks import all_tasks
 from backend.tasks.zero_shot_classification import ZeroShotParams
 from backend.workspace import Workspace
-from tests.backend.tasks.conftest import opened, printed_by_all
+from tests.backend.tasks.conftest import opened
+from tests.plain_python import printed
 
 TASK = all_tasks()["zero-shot-classification"]
 TEXT = "the movie was great, we love it"
@@ -86,7 +87,7 @@ def test_the_snippet_prints_the_answer(settings: Settings, tiny_nli: Path) -> No
     ]
     codes = [TASK.snippet(str(tiny_nli), values, params) for values, params in asked]
     with opened(settings, "zero-shot-classification", f"folder:{tiny_nli}") as pipe:
-        for (values, params), output in zip(asked, printed_by_all(codes), strict=True):
+        for (values, params), output in zip(asked, map(printed, codes), strict=True):
             rows = [line.rsplit(" ", 1) for line in output.splitlines()]
             scores = TASK.run(pipe, values, params).scores
             assert [label for label, _ in rows] == [label for label, _ in scores]
