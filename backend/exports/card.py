@@ -71,7 +71,7 @@ def _front(spec: RunSpec, report: Report, licence: str) -> str:
     results = [
         EvalResult(
             task_type=recipe.task,
-            dataset_type=re.sub(r"[^\w.\-]+", "-", spec.data_ref.partition(":")[2] or spec.data_title),
+            dataset_type=re.sub(r"[^A-Za-z0-9_.]+", "-", spec.data_ref.partition(":")[2]).strip("-.") or "own",
             dataset_name=spec.data_title or spec.data_ref,
             dataset_split=split,
             metric_type=_HUB_METRICS.get(name, name),

@@ -23,6 +23,7 @@ def push_model(model: Path, card: str, repo: str, token: str | bool | None, endp
     Raises UserError after.bad_repo, no_token, bad_token, no_right, repo_taken, bad_card, hub_refused, no_answer, cut.
     """
     name = check_name(repo)
+    check_token(token, endpoint)
     from huggingface_hub import CommitOperationAdd, HfApi
 
     api = HfApi(endpoint=endpoint, token=token)
@@ -45,6 +46,12 @@ def check_name(repo: str) -> str:
     if not _REPO.fullmatch(name) or name.endswith((".git", ".", "-")):
         raise UserError("after.bad_repo", repo=repo[:100])
     return name
+
+
+def check_token(token: str | bool | None, endpoint: str) -> None:
+    """Raises UserError after.bad_token for what cannot be one: it would stand in the words of another error."""
+    if isinstance(token, str) and not (token.isascii() and token.isprintable()):
+        raise UserError("after.bad_token", endpoint=endpoint)
 
 
 def _translated(ask: Callable[[], T], repo: str, endpoint: str, has_token: bool) -> T:

@@ -19,7 +19,7 @@ from typing import Any
 
 from backend.errors import UserError
 from backend.exports.card import model_card
-from backend.exports.push import check_name, push_model
+from backend.exports.push import check_name, check_token, push_model
 from backend.settings import Settings
 from backend.texts import lookup
 from backend.training.run_folder import RunFolder
@@ -64,6 +64,7 @@ def arrived(folder: Path) -> Arrived:
 def refuse_push(repo: str, settings: Settings, access: Access) -> None:
     """What is known before Start. Raises UserError after.bad_repo, offline, no_token."""
     check_name(repo)
+    check_token(access.token, settings.hub_endpoint)
     if settings.offline == "yes":
         raise UserError("after.offline")
     if settings.public and not access.token:
@@ -117,9 +118,12 @@ class Pushes:
         except Exception as error:
             if not isinstance(error, UserError):
                 log.exception("run %s: push", self.folder.run_id)
-                error = UserError("after.push_failed", reason=repr(error))
+                error = UserError("after.push_failed", reason=type(error).__name__)
             self.folder.say(f"not on the Hub: {error}")
             now = replace(before, error=error.to_json())
+        if not (self.folder.path / "spec.json").exists():
+            # Deleted meanwhile by another app, or by hand: it is not brought back.
+            return
         try:
             write_json(self.folder.path / FILE, asdict(now))
         except UserError as error:

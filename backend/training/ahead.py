@@ -13,11 +13,11 @@ from backend.errors import UserError
 from backend.models import ModelShelf, device_name
 from backend.settings import Settings
 from backend.training.from_nothing import refuse_impossible, tokenizer_path
-from backend.training.nursery import shared_nursery
+from backend.training.nursery import Job, shared_nursery
 from backend.training.refusals import refuse_unfit
 from backend.training.run_folder import RunFolder
 from backend.training.spec import RunSpec
-from backend.workspace import Workspace
+from backend.workspace import Workspace, disk_error
 
 if TYPE_CHECKING:
     from backend.data.version import DataVersion
@@ -50,8 +50,12 @@ def ask_child(
 ) -> dict[str, Any]:
     """What a child wrote to {kind}.json beside the spec. failed: key of the UserError when it wrote nothing."""
     parent = workspace.root / "cache" / "ahead"
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=parent))
+    except OSError as error:
+        raise disk_error(error, parent) from error
+    job: Job | None = None
     try:
         RunFolder(folder).write_spec(spec)
         job = shared_nursery().start(kind, folder)
@@ -68,4 +72,7 @@ def ask_child(
         found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
         return found
     finally:
+        if job is not None:
+            # Nobody waits for it any more.
+            job.kill()
         shutil.rmtree(folder, ignore_errors=True)

@@ -126,9 +126,10 @@ def read_state(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    # What was cut short lacks the table at the end of a zip file.
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path.name} is not whole")
+    # What was cut short lacks the table at the end of a zip file. One that cannot be opened is not a broken one.
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise ValueError(f"{path.name} is not whole")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, MemoryError):
@@ -167,6 +168,10 @@ def keep_model(model: Any, folder: Path, tokenizer: Any = None, settled: Mapping
         if settled:
             config = json.loads((temporary / "config.json").read_text(encoding="utf-8"))
             write_json(temporary / "config.json", config | dict(settled))
+        # What the run could go on from is forgotten once its model is here.
+        for path in temporary.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 def keep_best(model: Any, folder: Path) -> None:

@@ -174,7 +174,7 @@ def start(settings: Settings, workspace: Workspace, run_id: str, asked: Asked) -
     except UserError:
         shutil.rmtree(place.work, ignore_errors=True)
         raise
-    threading.Thread(target=_see_through, args=(place,), name=f"evaluate-{run_id}", daemon=True).start()
+    threading.Thread(target=_see_through, args=(place,), name=_thread(place), daemon=True).start()
     return place.result.stem
 
 
@@ -231,8 +231,12 @@ def _works(folder: RunFolder) -> list[Path]:
     return [path for path in (folder.path / "evaluations").glob(".[0-9]*") if path.is_dir()]
 
 
-def _under_way(place: Place) -> Evaluation | None:
+def _thread(place: Place) -> str:
+    """Name of the thread that sees it through. Another visitor's run may have the same name."""
+    return f"evaluate-{place.run.path}"
 
+
+def _under_way(place: Place) -> Evaluation | None:
     if place.result.exists():
         shutil.rmtree(place.work, ignore_errors=True)
         return None
@@ -242,7 +246,7 @@ def _under_way(place: Place) -> Evaluation | None:
         done, rows, pid, since = (told[name] for name in ("done", "rows", "pid", "born"))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    owned = any(thread.name == f"evaluate-{place.run.run_id}" for thread in threading.enumerate())
+    owned = any(thread.name == _thread(place) for thread in threading.enumerate())
     if owned or process_at(pid, since):
         return Evaluation(name=place.result.stem, asked=asked, working=True, done=done, rows=rows)
     place.keep(asked, error=UserError("elsewhere.cut_off"))

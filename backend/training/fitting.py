@@ -32,10 +32,15 @@ def parts_mib(measured: Measurement, arguments: TrainArguments) -> dict[str, flo
     return {name: max(0.0, value) for name, value in zip(PARTS, values, strict=True)}
 
 
-def smallest_change(measured: Measurement, arguments: TrainArguments, room_mib: float) -> Change | None:
-    """The first of ever larger changes with which the run needs no more than room_mib; None where none is enough."""
-    for kinds, changed in _ladder(arguments, max(measured.lengths, default=0)):
-        need = needed_mib(measured, arguments, changed)
+def smallest_change(
+    measured: Measurement, arguments: TrainArguments, room_mib: float, processes: int = 1
+) -> Change | None:
+    """The first of ever larger changes with which the run needs no more than room_mib; None where none is enough.
+
+    processes: how many share the room.
+    """
+    for kinds, changed in _ladder(arguments, max(measured.lengths, default=0), measured.can_checkpoint):
+        need = processes * needed_mib(measured, arguments, changed)
         if need <= room_mib:
             before, after = asdict(arguments), asdict(changed)
             different = {name: value for name, value in after.items() if value != before[name]}
@@ -60,12 +65,14 @@ def needed_mib(measured: Measurement, arguments: TrainArguments, changed: TrainA
     return max(measured.memory_mib - LEFTOVERS * saved, min(floor, measured.memory_mib)) - fewer
 
 
-def _ladder(arguments: TrainArguments, longest: int) -> Iterator[tuple[tuple[str, ...], TrainArguments]]:
+def _ladder(
+    arguments: TrainArguments, longest: int, can_checkpoint: bool
+) -> Iterator[tuple[tuple[str, ...], TrainArguments]]:
     """Ever larger changes: smaller batches, activations computed again, both, shorter texts, LoRA."""
     for changed in _smaller_batches(arguments):
         yield ("batch",), changed
     kinds: tuple[str, ...] = ()
-    if not arguments.gradient_checkpointing:
+    if can_checkpoint and not arguments.gradient_checkpointing:
         arguments, kinds = replace(arguments, gradient_checkpointing=True), ("checkpointing",)
         yield kinds, arguments
         for changed in _smaller_batches(arguments):
@@ -106,7 +113,7 @@ def _kept_mib(measured: Measurement, arguments: TrainArguments) -> float:
     """MiB that the forward pass of the longest batch keeps for the backward pass."""
     longest = min(max(measured.lengths, default=0), arguments.max_length)
     row = _row_mib(measured, longest)
-    if arguments.gradient_checkpointing and not measured.checkpointed and measured.layers:
+    if arguments.gradient_checkpointing and measured.can_checkpoint and not measured.checkpointed and measured.layers:
         # Each layer keeps what came in, 4 bytes a number; one at a time is computed again.
         row = min(row, COMPUTED_AGAIN * row / measured.layers + measured.layers * measured.width * longest * 4 / 2**20)
     # No batch is larger than the data; of large ones a thousand rows are known, which no batch exceeds.

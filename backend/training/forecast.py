@@ -33,6 +33,8 @@ LOW, HIGH = 0.8, 1.4
 TIGHT_SHARE = 0.8
 # Handing a run to a child that is ready, the splits, the first and last word of the status.
 FIXED_SECONDS = 2.0
+# Several processes import torch, each, and find one another before they begin.
+LAUNCH_SECONDS = 15.0
 # The model and, after a stop, the last one.
 MODEL_COPIES = 2
 # Of the weights that learn: the best state and a newer one; checkpoints/state.pt, which holds them and two numbers that
@@ -117,10 +119,13 @@ def _reckon(
     chosen = spec.arguments
     rows = {name: len(part) for name, part in parts.items()}
     lengths = np.minimum(np.asarray(measured.lengths), chosen.max_length)
-    batches = -(-rows["train"] // chosen.per_device_train_batch_size)
+    # On the processor they share its cores and its memory; each GPU has its own.
+    together = spec.processes
+    sharing = together if spec.device == "cpu" else 1
+    batches = -(-rows["train"] // (chosen.per_device_train_batch_size * together))
     steps = total_steps(batches, chosen)
     epochs = steps * chosen.gradient_accumulation_steps / max(1, batches)
-    training = _epoch_seconds(rows["train"], lengths, spec, measured) * epochs
+    training = _epoch_seconds(rows["train"], lengths, spec, measured) * epochs * sharing / together
     training += steps * measured.step_seconds
     checks = len(marks(steps, chosen))
     watched = rows["validation"] or rows["test"]
@@ -129,19 +134,20 @@ def _reckon(
     # Most checks of a short run are the best so far; of a long run, keeping them is a small part.
     saving = measured.save_seconds * (1 + checks * measured.gradient_bytes / max(1, measured.model_bytes))
     tokenizing = measured.tokenize_row_seconds * sum(rows.values())
-    fixed = FIXED_SECONDS + measured.load_seconds + saving + tokenizing
+    fixed = FIXED_SECONDS + measured.load_seconds + saving + tokenizing + (LAUNCH_SECONDS if together > 1 else 0.0)
     seconds = fixed + training + scoring
     baseline_label, baseline_value = _baseline(spec, version, parts)
     available = available_bytes(spec.device) / 2**20
     disk = disk_bytes(measured.model_bytes, measured.gradient_bytes, spec, steps) / 2**20
-    verdict = _verdict(measured.memory_mib, available, disk, free_bytes(workspace) / 2**20)
+    memory = measured.memory_mib * sharing
+    verdict = _verdict(memory, available, disk, free_bytes(workspace) / 2**20)
     return Forecast(
         seconds=seconds,
         seconds_low=fixed + LOW * (training + scoring),
         seconds_high=fixed + HIGH * (training + scoring),
-        memory_mib=measured.memory_mib,
+        memory_mib=memory,
         memory_available_mib=available,
-        memory_parts_mib=parts_mib(measured, chosen),
+        memory_parts_mib={name: sharing * size for name, size in parts_mib(measured, chosen).items()},
         disk_mib=disk,
         disk_available_mib=free_bytes(workspace) / 2**20,
         steps=steps,
@@ -152,7 +158,7 @@ def _reckon(
         unknown_share=measured.unknown_share,
         measured_batches=measured.steps,
         verdict=verdict,
-        change=None if verdict == "fits" else smallest_change(measured, chosen, TIGHT_SHARE * available),
+        change=None if verdict == "fits" else smallest_change(measured, chosen, TIGHT_SHARE * available, sharing),
     )
 
 

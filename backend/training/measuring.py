@@ -50,6 +50,8 @@ class Measurement:
     """Writing the model once."""
     checkpointed: bool
     """Whether activations were computed again."""
+    can_checkpoint: bool
+    """Whether a model of this kind can do that."""
     layers: int
     width: int
     """Of the hidden layers; 0 where the configuration does not tell."""
@@ -124,6 +126,7 @@ def _measure(spec: RunSpec, folder: Path) -> Measurement:
         saving_mib=saving,
         save_seconds=save_seconds,
         checkpointed=steps.checkpointed,
+        can_checkpoint=bool(model.supports_gradient_checkpointing),
         layers=int(getattr(config, "num_hidden_layers", 0) or 0),
         width=int(getattr(config, "hidden_size", 0) or 0),
         steps=steps.done,

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -39,6 +41,12 @@ class Job:
         """Its exit code, or None when it is still at work after so many seconds."""
         self._ended.wait(timeout)
         return self.code
+
+    def kill(self) -> None:
+        """End it, if it is still at work."""
+        if self.pid and self.code is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
 
     def end(self, code: int) -> None:
         """Called by whoever sees the child end."""

@@ -79,6 +79,9 @@ class RunQueue:
         refuse_full_disk(draft, facts, workspace)
         if draft.push_repo:
             refuse_push(draft.push_repo, self.settings, access or Access())
+        if self.settings.launcher != "auto":
+            # The setting forces its own; the spec says what will happen.
+            draft = replace(draft, launcher=self.settings.launcher, processes=1)  # type: ignore[arg-type]
         words = tokenizer_path(self.shelf, workspace, draft)
         run_id, folder = self._new_folder(workspace, draft.name or version.title)
         spec = replace(
@@ -110,7 +113,7 @@ class RunQueue:
         folder = self._folder(workspace, run_id)
         if self._left_out(workspace, run_id, folder.unbegun):
             return
-        if folder.status().state.lives:
+        if self._status(workspace, run_id).state.lives:
             folder.request("stop")
 
     def pause(self, workspace: Workspace, run_id: str) -> None:
@@ -143,8 +146,10 @@ class RunQueue:
     def remove(self, workspace: Workspace, run_id: str) -> None:
         """Delete a run with its model. Raises UserError for one that still lives, or that cannot be deleted."""
         folder = self._folder(workspace, run_id)
-        if folder.status().state.lives:
+        if self._status(workspace, run_id).state.lives:
             raise UserError("training.still_lives", run=run_id)
+        if self.pushing(workspace, run_id):
+            raise UserError("training.still_pushing", run=run_id)
         for ref in (f"run:{run_id}", f"run:{run_id}@last"):
             self.shelf.forget(ref)
         try:
@@ -217,6 +222,15 @@ class RunQueue:
         with self._lock:
             self._recovered.add(workspace)
             known = {*self._waiting, self._current}
+        try:
+            self._recover(workspace, known)
+        except UserError as error:
+            # A full disk, say. The next look tries again.
+            log.warning("%s: %s", workspace.root, error)
+            with self._lock:
+                self._recovered.discard(workspace)
+
+    def _recover(self, workspace: Workspace, known: set[tuple[Workspace, str] | None]) -> None:
         waiting: list[tuple[str, str]] = []
         for run_id in workspace.names("runs"):
             folder = RunFolder(workspace.folder("runs", run_id))
@@ -332,8 +346,15 @@ class RunQueue:
         folder = RunFolder(workspace.folder("runs", run_id))
         with self._lock:
             mine = (workspace, run_id) in (*self._waiting, self._current)
-        # Of a run of ours whose child has just died, the worker knows the cause; settling it here would hide that.
-        return folder.status() if mine else settle(folder)
+        if mine:
+            # Of one whose child has just died, the worker knows the cause; settling it here would hide that.
+            return folder.status()
+        status = settle(folder)
+        if status.state is RunState.QUEUED and not process_of(status):
+            # It waited in another app, which is gone.
+            status = replace(status, state=RunState.INTERRUPTED, error=UserError("training.interrupted").to_json())
+            folder.write_last_status(status)
+        return status
 
     def _summary(self, workspace: Workspace, run_id: str) -> RunSummary:
         folder = RunFolder(workspace.folder("runs", run_id))

@@ -63,9 +63,11 @@ def ended_well(folder: RunFolder) -> RunStatus:
     from backend.training.resuming import forget_checkpoints
 
     report = folder.report()
-    state = RunState.STOPPED if report and report.facts.get("stopped") else RunState.DONE
+    facts = report.facts if report else {}
+    error = facts.get("ended_by")
+    state = RunState.FAILED if error else RunState.STOPPED if facts.get("stopped") else RunState.DONE
     status = folder.status()
-    status = replace(status, state=state, error=None, ended=status.heartbeat or time.time(), seconds_left=None)
+    status = replace(status, state=state, error=error, ended=status.heartbeat or time.time(), seconds_left=None)
     forget_checkpoints(folder)
     return _kept(folder, status)
 

@@ -104,12 +104,15 @@ def matrices(folder: Path) -> list[str]:
     """
     found = []
     for file in sorted(folder.glob("*.safetensors")):
-        with file.open("rb") as opened:
-            size = int.from_bytes(opened.read(8), "little")
-            header = json.loads(opened.read(size))
-        found += [
-            name.removesuffix(".weight")
-            for name, tensor in header.items()
-            if name.endswith(".weight") and len(tensor["shape"]) == 2
-        ]
+        try:
+            with file.open("rb") as opened:
+                size = int.from_bytes(opened.read(8), "little")
+                header = json.loads(opened.read(size))
+            found += [
+                name.removesuffix(".weight")
+                for name, tensor in header.items()
+                if name.endswith(".weight") and len(tensor["shape"]) == 2
+            ]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError("models.broken_weights", model=folder.name, file=file.name, reason="safetensors") from error
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +23,13 @@ def saved_state(folder: RunFolder, board: Board) -> dict[str, Any] | None:
     try:
         state = read_state(folder.state_file)
         if state:
-            _refuse_broken(folder, state["watch"]["best_step"])
             _refuse_others(folder, state["inputs"])
+            if lost := _broken(folder, state["watch"]["best_step"]):
+                board.say(f"the best state cannot be used: {lost}")
+                board.remark(UserError("training.best_lost", step=state["watch"]["best_step"]))
+                state["watch"] |= {
+                    "best_step": 0, "best_value": (-math.inf, -math.inf), "shown": None, "best_scores": None,
+                }  # fmt: skip
     except (ValueError, KeyError) as error:
         board.say(f"the checkpoint cannot be used: {error}")
         board.remark(UserError("training.began_anew"))
@@ -96,18 +102,19 @@ def _refuse_others(folder: RunFolder, before: dict[str, int]) -> None:
         raise ValueError(f"{', '.join(changed)} is another file than the run began with")
 
 
-def _refuse_broken(folder: RunFolder, best_step: int) -> None:
-    """Raise ValueError where the best model that the state speaks of is not whole."""
+def _broken(folder: RunFolder, best_step: int) -> str:
+    """What is wrong with the best model that the state speaks of, "" for nothing."""
     from safetensors import SafetensorError, safe_open
 
     if not best_step:
-        return
+        return ""
     files = list(folder.best(best_step).glob("*.safetensors"))
     if not files:
-        raise ValueError(f"best-{best_step} is not there")
+        return f"best-{best_step} is not there"
     for file in files:
         try:
             with safe_open(file, framework="pt"):
                 pass
         except SafetensorError as error:
-            raise ValueError(f"{file.name} of best-{best_step}: {error}") from error
+            return f"{file.name} of best-{best_step}: {error}"
+    return ""

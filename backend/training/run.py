@@ -20,8 +20,8 @@ from backend.training.from_nothing import fit_words
 from backend.training.group import Group, explain_together
 from backend.training.prepared import Prepared, pad_alike, prepare
 from backend.training.resuming import forget_checkpoints, halve, saved_state
-from backend.training.run_folder import RunFolder
-from backend.training.spec import TRAIN_ROWS_SCORED, Phase, RunSpec, RunState
+from backend.training.run_folder import AskedToEnd, RunFolder
+from backend.training.spec import DIVERGED, TRAIN_ROWS_SCORED, Phase, RunSpec, RunState
 
 if TYPE_CHECKING:
     from backend.recipes.base import Report
@@ -60,7 +60,10 @@ def _attempt(folder: RunFolder, board: Board, group: Group) -> tuple[RunState, U
         saved = saved_state(folder, board)
         # On a full disk closing fails, too.
         with closing(Recorder(folder.metrics, saved["metrics_bytes"] if saved else 0)) as recorder:
-            return _train(folder, folder.spec(), board, recorder, group, saved), None
+            return _train(folder, folder.spec(), board, recorder, group, saved)
+    except AskedToEnd:
+        board.update(started=0.0)
+        return RunState.PAUSED if folder.requested() == "pause" else folder.unbegun, None
     except Exception as error:  # noqa: BLE001 - the border of a run: every cause becomes its status
         if not isinstance(error, UserError):
             board.say(traceback.format_exc())
@@ -72,11 +75,13 @@ def _attempt(folder: RunFolder, board: Board, group: Group) -> tuple[RunState, U
 
 def _train(
     folder: RunFolder, spec: RunSpec, board: Board, recorder: Recorder, group: Group, saved: Saved | None
-) -> RunState:
+) -> tuple[RunState, UserError | None]:
     began = time.time() - (saved["watch"]["elapsed"] if saved else 0.0)
     board.update(phase=Phase.PREPARING)
     recipe = all_recipes()[spec.recipe]
-    prepared = prepare(spec, token_cache(folder), lambda done, total: None)
+    # A first answer is made from what was read when somebody stops it.
+    heed = (lambda done, total: None) if spec.loop == "head" else (lambda done, total: folder.heed())
+    prepared = prepare(spec, token_cache(folder), heed)
     # The other processes find the tokens in the cache.
     group.wait()
     for name, split in prepared.splits.items():
@@ -99,14 +104,27 @@ def _train(
     if spec.loop == "head":
         from backend.training.head import answer
 
-        return answer(model, watch, began)
-    loop_of(spec)(model, spec, prepared, watch)
+        return answer(model, watch, began), None
+    ended_by: UserError | None = None
+    try:
+        loop_of(spec)(model, spec, prepared, watch)
+    except UserError as error:
+        # The best state is from before it went wrong, and is kept.
+        if error.key not in DIVERGED or not watch.best_step or group.size > 1:
+            raise
+        board.say(str(error))
+        ended_by = error
+        from accelerate.utils import extract_model_from_parallel
+
+        extract_model_from_parallel(model, keep_fp32_wrapper=False)
     if watch.paused:
-        return RunState.PAUSED
+        return RunState.PAUSED, None
     if watch.last_scores is None or watch.step == 0:
         raise UserError("training.no_steps")
-    _finish(folder, model, watch, began)
-    return RunState.STOPPED if watch.stopped else RunState.DONE
+    _finish(folder, model, watch, began, ended_by)
+    if ended_by:
+        return RunState.FAILED, ended_by
+    return (RunState.STOPPED if watch.stopped else RunState.DONE), None
 
 
 def token_cache(folder: RunFolder) -> Path:
@@ -142,14 +160,17 @@ def loop_of(spec: RunSpec) -> Callable[[Any, RunSpec, Prepared, Watch], None]:
     return trainer_loop.train
 
 
-def _finish(folder: RunFolder, model: Any, watch: Watch, began: float) -> None:
-    """Score what is kept and save it: the best state as model/, and after a stop the last one as model-last/."""
+def _finish(folder: RunFolder, model: Any, watch: Watch, began: float, ended_by: UserError | None) -> None:
+    """Score what is kept and save it: the best state as model/, and after a stop the last one as model-last/.
+
+    ended_by: why the run ended before its end; the present state is then worth nothing.
+    """
     from backend.recipes.freezing import parameter_counts
     from backend.recipes.lora import merged
     from backend.training.checkpoint import keep_model, restore_best
 
     board, steps, tokenizer = watch.board, watch.step, watch.prepared.tokenizer
-    facts = {
+    facts: dict[str, Any] = {
         "train_seconds": round(watch.train_seconds, 2),
         "steps": steps,
         "samples_per_second": board.status.samples_per_second,
@@ -162,12 +183,14 @@ def _finish(folder: RunFolder, model: Any, watch: Watch, began: float) -> None:
         "new_weights": ", ".join(getattr(model, "new_weights", ())) or False,
         "from_nothing": bool(watch.spec.new_model),
     }
-    if watch.stopped and watch.best_step != steps and watch.last_scores is not None:
+    if ended_by:
+        facts["ended_by"] = ended_by.to_json()
+    elif watch.stopped and watch.best_step != steps and watch.last_scores is not None:
         report = _report(model, watch, watch.last_scores, facts | {"best_step": steps}, began)
         board.update(phase=Phase.SAVING)
         keep_model(merged(model, copied=True), folder.model_last, tokenizer, report.settled)
         folder.write_report(report, "report-last.json")
-    if watch.best_step != steps:
+    if watch.best_step != steps or ended_by:
         restore_best(model, folder.best(watch.best_step))
     assert watch.best_scores is not None
     plain = merged(model)

@@ -26,6 +26,10 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 logger = logging.getLogger(__name__)
 
 
+class AskedToEnd(Exception):
+    """Somebody has stopped or paused a run before its first step."""
+
+
 class RunFolder:
     """spec.json, status.json, control.json, metrics.jsonl, log.txt, checkpoints/, model/, model-last/ and report.json.
 
@@ -172,10 +176,19 @@ class RunFolder:
             control: Any = json.loads((self.path / CONTROL).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError):
+        except ValueError:
             return "stop"
+        except OSError as error:
+            # Asked again after the next step; a run is not ended for a file that could not be opened once.
+            logger.warning("run %s: %s: %s", self.run_id, CONTROL, error)
+            return None
         asked = control if isinstance(control, dict) else {}
         return "stop" if asked.get("stop") else "pause" if asked.get("pause") else None
+
+    def heed(self) -> None:
+        """Raise AskedToEnd when someone has asked the run to end: for where it has made no step yet."""
+        if self.requested():
+            raise AskedToEnd
 
     def withdraw_request(self) -> None:
         """Nobody asks anything of the run any more. Raises UserError where that cannot be written."""

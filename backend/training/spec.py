@@ -13,7 +13,9 @@ from backend.recipes.base import Preset, Recipe, TrainArguments
 SPEC_VERSION = 1
 TRAIN_ROWS_SCORED = 1000
 """Of a large training split the report scores this many rows."""
-FATAL = ("training.diverged", "training.diverging", "training.no_steps", "training.bad_spec")
+DIVERGED = ("training.diverged", "training.diverging")
+"""The weights went wrong on the way."""
+FATAL = (*DIVERGED, "training.no_steps", "training.bad_spec")
 """What ends a run that would end in the same way if it went on."""
 Launcher = Literal["thread", "process", "accelerate"]
 Loop = Literal["trainer", "native", "head"]
@@ -111,8 +113,12 @@ class RunSpec:
         """The inverse of to_json. Raises UserError training.spec_version or training.bad_spec."""
         if data.get("spec_version") != SPEC_VERSION:
             raise UserError("training.spec_version", found=data.get("spec_version"), known=SPEC_VERSION)
+        from backend.recipes import all_recipes
+
         try:
             data = data | {"split": SplitPlan(**data["split"]), "arguments": TrainArguments(**data["arguments"])}
+            if data["recipe"] not in all_recipes():
+                raise UserError("training.bad_spec", reason=f"recipe {str(data['recipe'])[:60]!r}")
             return cls(**data)
         except (KeyError, TypeError) as error:
             raise UserError("training.bad_spec", reason=str(error)) from error

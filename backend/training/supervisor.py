@@ -93,10 +93,13 @@ class Supervisor:
             if status.state.lives and folder.report():
                 ended_well(folder)
                 break
-            if _lacks_memory(status, spec, memory_kills() > kills) and self._with_less(folder, status):
+            # A run whose process is gone has no last word of its own.
+            cause = launched.cause() if status.state.lives else None
+            key = cause.key if cause else str((status.error or {}).get("key"))
+            if _lacks_memory(status, spec, key, memory_kills() > kills) and self._with_less(folder, status):
                 continue
-            if status.state.lives:
-                self._fail(folder, launched.cause())
+            if cause:
+                self._fail(folder, cause)
             break
         # After the last word: where the nursery was killed with the run, starting the copy starts another.
         self.mirror(folder)
@@ -149,6 +152,9 @@ class Supervisor:
 
     def _launcher(self, spec: RunSpec) -> Launcher:
         """What the setting forces, else what the form says, else by the forecast."""
+        if self.settings.public:
+            # What one visitor trains must not take the page of all along when memory runs out.
+            return "process"
         if spec.loop == "head":
             # It reads for seconds what one process can read: none is worth more than one of its own.
             return "thread" if self.settings.launcher in ("auto", "thread") else "process"
@@ -164,12 +170,16 @@ class Supervisor:
         return "thread" if brief else "process"
 
 
-def _lacks_memory(status: RunStatus, spec: RunSpec, killed: bool) -> bool:
-    """Whether a run ended for want of memory. A process alone has tried with less itself, unless it was killed."""
-    if killed:
-        return status.state.lives or status.state is RunState.FAILED
-    short = status.state is RunState.FAILED and (status.error or {}).get("key") == "training.out_of_memory"
-    return short and spec.processes > 1
+def _lacks_memory(status: RunStatus, spec: RunSpec, key: str, killed: bool) -> bool:
+    """Whether a run ended for want of memory. A process alone has tried with less itself, unless it was killed.
+
+    key: of the cause. killed: the system has killed some process for that meanwhile, of this run or of another's.
+    """
+    if not status.state.lives and status.state is not RunState.FAILED:
+        return False
+    if killed and key in ("training.killed", "launch.process_lost"):
+        return True
+    return key == "training.out_of_memory" and (killed or spec.processes > 1)
 
 
 class _Told:

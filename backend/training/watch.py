@@ -149,8 +149,11 @@ class Watch:
 
     def log(self, loss: float, learning_rate: float, grad_norm: float | None = None) -> None:
         """A point of the training curves. Raises UserError training.diverged when a number is none any more."""
+        if grad_norm is not None and self.spec.arguments.precision == "fp16" and not math.isfinite(grad_norm):
+            # In fp16 gradients run over now and then: that step is left out, and they are scaled less from then on.
+            grad_norm = None
         if not math.isfinite(loss) or not math.isfinite(grad_norm or 0.0):
-            raise UserError("training.diverged", step=self.step, learning_rate=self.spec.arguments.learning_rate)
+            raise self._diverged()
         self._losses.append(loss)
         if diverging(self._losses):
             raise UserError(
@@ -168,12 +171,19 @@ class Watch:
         """Score the watched split, keep the state when it is the best so far, and record the point."""
         began = time.perf_counter()
         self.board.update(phase=Phase.EVALUATING)
-        scores = self.score(model, self.watched)
+        # Before the first step nothing is lost by heeding at once who wants no more of it.
+        scores = self.score(
+            model, self.watched, after_batch=lambda done: None if self.step else self.board.folder.heed()
+        )
+        if self.step and not math.isfinite(scores.loss):
+            raise self._diverged()
         values = self.recipe.metrics(scores.logits, scores.targets, self.prepared.labels) | {"loss": scores.loss}
         self.last_scores = scores
         point = {f"eval_{name}": value for name, value in values.items()}
         self._record(point)
         chosen = -values[self.metric] if self.metric in LESS_IS_BETTER else values[self.metric]
+        # A correlation of answers that are all the same is none.
+        chosen = -math.inf if math.isnan(chosen) else chosen
         # Before the first step nothing has been learnt: worth a point, but no checkpoint.
         if self.step and ((chosen, -scores.loss) > self.best_value or self.watched != "validation"):
             self.best_step, self.best_value, self.best_scores = self.step, (chosen, -scores.loss), scores
@@ -219,6 +229,9 @@ class Watch:
     def _write_state(self) -> None:
         """Replace state.pt. All processes take part; the main one writes."""
         began = time.perf_counter()
+        if not math.isfinite(float(self._moving.loss_sum)):
+            # What has gone wrong since the last point must not take the place of what was good.
+            raise self._diverged()
         own = self.gather(self._moving.own())
         if self.is_main:
             state = self._moving.state() | {
@@ -273,6 +286,9 @@ class Watch:
         for folder in self.board.folder.checkpoints.glob("best-*"):
             if folder not in wanted:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _diverged(self) -> UserError:
+        return UserError("training.diverged", step=self.step, learning_rate=self.spec.arguments.learning_rate)
 
     def gather(self, own: Any) -> list[Any]:
         """What each process has of its own; here there is one."""

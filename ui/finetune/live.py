@@ -162,6 +162,11 @@ def ending(status: RunStatus, locale: str) -> str:
     return error_card(UserError("finetune.no_report"), locale)
 
 
+def kept(status: RunStatus, locale: str) -> str:
+    """That the best state from before a run went wrong is there."""
+    return _lead(html.escape(say("finetune.kept_best", locale, step=f"{status.best_step:,}")))
+
+
 def remarks(status: RunStatus, locale: str) -> str:
     """What happened on the way and was mended, one line each."""
     said = [html.escape(UserError.from_json(remark).what(locale)) for remark in status.remarks]

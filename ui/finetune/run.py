@@ -144,6 +144,8 @@ class Showing:
             sentence = live.sentence(status, ahead, points, metric, live.baseline(status, final), locale)
         else:
             sentence = report.sentence(final, status, locale) if final else live.ending(status, locale)
+            if final and status.state is RunState.FAILED:
+                sentence = live.ending(status, locale) + live.kept(status, locale) + sentence
         guess = live.baseline(status, final)
         sentence += reading.line(spec, status, points, metric, guess.values.get(metric), guess.label, locale)
         asked = folder.requested() if lives else None

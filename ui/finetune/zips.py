@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from backend.exports.archive import Progress
+from backend.workspace import disk_error
 from ui import phrases
 from ui.errors import error_card
 from ui.text import say
@@ -53,11 +54,11 @@ def making(
         given_up.set()
     try:
         path = made.result()
+        size = f"{path.stat().st_size / 1e6:,.1f}"
+        file = _for_the_browser(path, save)
     except Exception as error:  # noqa: BLE001 - stands where the file would; error_card logs ours
         yield {make: gr.Button(interactive=True), told: error_card(error, locale)}
         return
-    size = f"{path.stat().st_size / 1e6:,.1f}"
-    file = _for_the_browser(path, save)
     label = say("after.download.save", locale, name=path.name, size=size)
     yield {make: gr.Button(interactive=True), save: gr.DownloadButton(label, value=file, visible=True), told: ""}
 
@@ -65,8 +66,13 @@ def making(
 def _for_the_browser(path: Path, save: gr.DownloadButton) -> str:
     """Move a file to where Gradio may give it out. A path no one can guess; Gradio sweeps it after a day."""
     folder = Path(save.GRADIO_CACHE) / secrets.token_hex(16)
-    folder.mkdir(parents=True)
-    return str(shutil.move(path, folder / path.name))
+    try:
+        folder.mkdir(parents=True)
+        return str(shutil.move(path, folder / path.name))
+    except OSError as error:
+        # Half of it would lie there for a day.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise disk_error(error, folder) from error
 
 
 def _bar(done: int, total: int, locale: str) -> str:

@@ -8,11 +8,13 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -23,6 +25,7 @@ from backend.recipes.base import TrainArguments
 from backend.training.run import train
 from backend.training.run_folder import RunFolder
 from backend.training.spec import RunSpec, RunState
+from backend.training.watch import Watch
 from tests.backend.tables import save_version
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -111,6 +114,19 @@ class Exported:
         }
 
 
+@contextmanager
+def stopping(folder: RunFolder) -> Iterator[None]:
+    """Somebody presses Stop while the first step is made."""
+    whole = Watch.after_step
+
+    def after_step(watch: Watch, step: int, epoch: float) -> None:
+        folder.request("stop")
+        whole(watch, step, epoch)
+
+    with patch.object(Watch, "after_step", after_step):
+        yield
+
+
 def export(root: Path, case: Case, model: Path) -> Exported:
     """Train as a launcher's child does, and write the script."""
     folder = RunFolder(root / "runs" / "r")
@@ -124,11 +140,9 @@ def export(root: Path, case: Case, model: Path) -> Exported:
         columns=case.columns, arguments=TrainArguments(**chosen | case.arguments), run_id="r", **case.spec,
     )  # fmt: skip
     folder.write_spec(spec)
-    if case.stopped:
-        # Heeded after the first step.
-        folder.request("stop")
     ended = RunState.STOPPED if case.stopped else RunState.DONE
-    assert train(folder.path, "thread") is ended, folder.log_tail()
+    with stopping(folder) if case.stopped else nullcontext():
+        assert train(folder.path, "thread") is ended, folder.log_tail()
     report = folder.report()
     assert report is not None
     script = root / "out" / "train.py"

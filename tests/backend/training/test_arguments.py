@@ -133,6 +133,8 @@ def test_both_loops_learn_from_the_same_loss(run: Trained, changed: dict[str, An
 
 
 def test_arguments_of_an_older_run_still_load() -> None:
-    old = RunSpec(name="", recipe="", model_ref="", data_ref="", data_version=1, columns={}).to_json()
+    old = RunSpec(
+        name="", recipe="single-label-classification", model_ref="", data_ref="", data_version=1, columns={}
+    ).to_json()
     old["arguments"] = {"learning_rate": 1e-4, "evaluations": 3, "seed": 7}
     assert RunSpec.from_json(old).arguments == TrainArguments(learning_rate=1e-4, evaluations=3, seed=7)

@@ -17,8 +17,8 @@ MEASURED = Measurement(
     lengths=[20, 100, 400] * 20, unknown_share=0, load_seconds=1, tokenize_row_seconds=0, train_row=[(256, 0.1)],
     score_row=[(256, 0.03)], step_seconds=0.1, memory_mib=300 + 1600 + 1700 + 100, program_mib=300,
     model_bytes=400 * MIB, gradient_bytes=400 * MIB, optimizer_bytes=800 * MIB,
-    kept_row=[(64, 20.0), (256, 100.0)], saving_mib=100, save_seconds=1, checkpointed=False, layers=10, width=512,
-    steps=5,
+    kept_row=[(64, 20.0), (256, 100.0)], saving_mib=100, save_seconds=1, checkpointed=False, can_checkpoint=True,
+    layers=10, width=512, steps=5,
 )  # fmt: skip
 
 
@@ -57,3 +57,18 @@ def test_what_fits_nowhere_has_no_change() -> None:
 def test_a_change_never_needs_less_than_weights_and_optimizer() -> None:
     tiny = replace(ARGUMENTS, per_device_train_batch_size=1, max_length=8, gradient_checkpointing=True)
     assert needed_mib(MEASURED, ARGUMENTS, tiny) >= 300 + 400 + 400 + 800
+
+
+def test_a_model_that_cannot_compute_activations_again_is_not_told_to() -> None:
+    other = replace(MEASURED, can_checkpoint=False)
+    for room in (1800, 1500, 1300, 1100):
+        with_it, without = (smallest_change(one, ARGUMENTS, room) for one in (MEASURED, other))
+        assert without is None or "checkpointing" not in without.kinds
+    assert with_it is None or "checkpointing" in with_it.kinds
+    chosen = replace(ARGUMENTS, gradient_checkpointing=True)
+    assert needed_mib(other, ARGUMENTS, chosen) == pytest.approx(other.memory_mib)
+
+
+def test_processes_share_the_room() -> None:
+    alone, two = smallest_change(MEASURED, ARGUMENTS, 3000), smallest_change(MEASURED, ARGUMENTS, 6000, processes=2)
+    assert alone and two and two.arguments == alone.arguments and two.memory_mib == 2 * alone.memory_mib

@@ -90,7 +90,9 @@ def test_a_run_whose_checkpoint_is_cut_short_begins_anew_and_says_so(desk: Desk,
     assert curve(desk, run_id) == unbroken["trainer"][0]
 
 
-def test_a_run_whose_best_model_is_cut_short_begins_anew(desk: Desk) -> None:
+def test_a_run_whose_best_model_is_cut_short_goes_on_all_the_same(
+    desk: Desk, unbroken: dict[str, tuple[list[MetricPoint], Path]]
+) -> None:
     run_id = desk.queue.submit(desk.workspace, slow(desk))
     desk.wait(run_id, lambda status: status.best_step > 0 and status.step > status.best_step)
     desk.queue.pause(desk.workspace, run_id)
@@ -100,7 +102,9 @@ def test_a_run_whose_best_model_is_cut_short_begins_anew(desk: Desk) -> None:
     model.write_bytes(model.read_bytes()[:1000])
     desk.queue.resume(desk.workspace, run_id)
     ended = desk.ended(run_id)
-    assert ended.status.state is RunState.DONE and ended.status.remarks[-1]["key"] == "training.began_anew"
+    assert ended.status.state is RunState.DONE and ended.status.best_step > status.best_step
+    assert [remark["key"] for remark in ended.status.remarks] == ["training.best_lost", "training.went_on"]
+    assert curve(desk, run_id) == unbroken["trainer"][0]
 
 
 def test_a_run_that_has_ended_cannot_go_on(trained: tuple[Desk, str]) -> None:
