@@ -19,6 +19,7 @@ Part = Literal["", "attention", "feed_forward", "norm"]
 _ACTIVATIONS = ("hidden_act", "activation_function", "activation", "hidden_activation", "feed_forward_proj")
 # Longer values are cut.
 _RAW_LENGTH = 200
+_MOST_LAYERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,15 @@ class Anatomy:
     def training_bytes(self) -> int:
         """Least memory for a step: the weights, and of the trained ones gradients and two running means as well."""
         return self.bytes + 3 * 4 * self.trained
+
+
+def refuse_endless(config: Any) -> None:
+    """Raise UserError anatomy.cannot_build for so many layers that building them would hold up all others."""
+    text = config.get_text_config()
+    for name in ("num_hidden_layers", "num_layers", "decoder_layers", "encoder_layers", "num_decoder_layers"):
+        layers = getattr(text, name, 0)
+        if isinstance(layers, int) and layers > _MOST_LAYERS:
+            raise UserError("anatomy.cannot_build", reason=f"{name} {layers}")
 
 
 def look_inside(build: Callable[[], Any]) -> Anatomy:

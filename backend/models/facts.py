@@ -36,6 +36,10 @@ _VOCABULARIES = frozenset(TOKENIZER_FILES) - {"special_tokens_map.json", "added_
 _LFS_START = b"version https://git-lfs"
 _HEADS_WITH_LABELS = ("ForSequenceClassification", "ForTokenClassification")
 _LONGEST_HEADER = 100 << 20
+# Of a stranger's configuration: the names of labels stand in memory, and on the page.
+_MOST_LABELS = 100_000
+# What files of a wrong make raise where they are read as if they were right.
+_MISMADE = (TypeError, ValueError, AttributeError, KeyError, RecursionError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,21 @@ def read_facts(
     missing_shards, lfs_pointer, broken_weights or cut_weights.
     """
     config = read_config(folder, title)
+    try:
+        return _facts_of(config, folder, ref, title, source, languages, weights)
+    except _MISMADE as error:
+        raise UserError("models.bad_config", model=title, reason=f"{type(error).__name__}: {error}"[:200]) from error
+
+
+def _facts_of(
+    config: dict[str, Any],
+    folder: Path,
+    ref: str,
+    title: str,
+    source: Source,
+    languages: tuple[str, ...],
+    weights: bool,
+) -> ModelFacts:
     files = weight_files(folder, title) if weights else []
     for file in files:
         refuse_pointer(file, title)
@@ -110,7 +129,7 @@ def read_config(folder: Path, title: str) -> dict[str, Any]:
     refuse_pointer(path, title)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError("models.bad_config", model=title, reason=str(error)[:200]) from error
     if not isinstance(config, dict) or not isinstance(config.get("model_type", ""), str):
         raise UserError("models.bad_config", model=title, reason="model_type")
@@ -124,9 +143,11 @@ def weight_files(folder: Path, title: str) -> list[Path]:
             return [folder / stem]
         index = folder / f"{stem}.index.json"
         if index.is_file():
-            shards = [
-                folder / Path(name).name for name in sorted(set(_read_json(index).get("weight_map", {}).values()))
-            ]
+            try:
+                names = sorted({Path(name).name for name in _read_json(index).get("weight_map", {}).values()})
+            except _MISMADE as error:
+                raise UserError("models.missing_shards", model=title, files=index.name) from error
+            shards = [folder / name for name in names]
             missing = [shard.name for shard in shards if not shard.is_file()]
             if missing or not shards:
                 raise UserError("models.missing_shards", model=title, files=", ".join(missing[:3]) or index.name)
@@ -168,11 +189,11 @@ def _header(file: Path, title: str) -> dict[str, tuple[int, int, int]]:
             for name, entry in header.items()
             if name != "__metadata__"
         }
-        end = max((last for _, _, last in tensors.values()), default=0)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        expected = 8 + length + int(max((last for _, _, last in tensors.values()), default=0))
+    except (OSError, *_MISMADE) as error:
         raise UserError("models.broken_weights", model=title, file=file.name, reason="safetensors header") from error
-    if 8 + length + end != size:
-        raise UserError("models.cut_weights", model=title, file=file.name, size=size, expected=8 + length + end)
+    if expected != size:
+        raise UserError("models.cut_weights", model=title, file=file.name, size=size, expected=expected)
     return tensors
 
 
@@ -181,7 +202,10 @@ def _labels(config: dict[str, Any], architecture: str) -> tuple[str, ...]:
         return ()
     names = config.get("id2label")
     if not isinstance(names, dict) or not names:
-        return tuple(f"LABEL_{index}" for index in range(int(config.get("num_labels") or 2)))
+        count = int(config.get("num_labels") or 2)
+        if count > _MOST_LABELS:
+            raise ValueError(f"num_labels {count}")
+        return tuple(f"LABEL_{index}" for index in range(count))
     try:
         return tuple(str(names[key]) for key in sorted(names, key=int))
     except ValueError:
@@ -210,7 +234,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     """An optional file: an empty dict when it lacks or is no JSON object."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 

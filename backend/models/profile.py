@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
-from backend.models.anatomy import Anatomy, look_inside
+from backend.models.anatomy import Anatomy, look_inside, refuse_endless
 from backend.models.facts import ModelFacts
 from backend.models.finding import name_of
 from backend.models.shape import read_configuration
@@ -36,6 +36,7 @@ HEADS = (
 )
 """How the names of architectures end that bring a head; any other is a model without one."""
 _LONGEST_CARD = 200_000
+_MOST_LISTED = 200
 _FRONT = re.compile(r"\A﻿?---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
 # Tokenizers that keep no tokenizer.json, by the file that they have.
 _BY_FILE = (
@@ -155,15 +156,18 @@ def _front_matter(text: str) -> Mapping[str, Any]:
 
     try:
         said = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, AttributeError, TypeError):
+        # A stranger's text: whatever stumbles over it, nothing is known of the card.
         return {}
     return said if isinstance(said, dict) else {}
 
 
 def _listed(value: Any) -> tuple[str, ...]:
     """YAML makes False of the language no."""
-    values = value if isinstance(value, list) else [value]
-    return tuple("no" if one is False else str(one)[:100] for one in values if one not in (None, "", True))
+    values = value[:_MOST_LISTED] if isinstance(value, list) else [value]
+    # Nothing but words and numbers: YAML's aliases make whole trees of a few letters.
+    plain = (one for one in values if isinstance(one, (str, int, float, bool)) and one not in ("", True))
+    return tuple("no" if one is False else str(one)[:100] for one in plain)
 
 
 def _builder(folder: Path, facts: ModelFacts) -> Callable[[], Any]:
@@ -178,6 +182,7 @@ def _builder(folder: Path, facts: ModelFacts) -> Callable[[], Any]:
         if facts.path is not None:
             refuse_remote_code(facts)
         config = read_configuration(folder)
+        refuse_endless(config)
         named = getattr(transformers, facts.architecture, None)
         if isinstance(named, type) and issubclass(named, transformers.PreTrainedModel):
             return named(config)
