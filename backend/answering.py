@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from backend.models import ModelFacts, ModelShelf
 from backend.tasks.base import Answer, Lane, Step, Task
@@ -23,8 +23,13 @@ from backend.workspace import Workspace
 if TYPE_CHECKING:
     from transformers import Pipeline
 
-LANES: dict[Lane, int] = {"short": 2, "generate": 1}
-"""How many questions each lane answers at a time."""
+Place = Lane | Literal["fetch"]
+LANES: dict[Place, int] = {"short": 2, "generate": 1, "fetch": 4}
+"""How many questions each lane answers at a time. fetch: how many models are downloaded, which holds up no answer."""
+
+
+class _Stopped(Exception):
+    """Whoever asked waits no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,8 @@ def ask(
     stop: threading.Event,
     with_steps: bool = False,
 ) -> Iterator[Event]:
-    """Loading, then Reply; the last Reply is finished. Raises what loading and answering raise, in the caller's thread.
+    """Loading, then Reply; the last Reply is finished; none where it was stopped before. Raises what loading and
+    answering raise, in the caller's thread.
 
     Closing the iterator sets `stop`.
     """
@@ -92,26 +98,36 @@ def ask(
                 last = Reply(answer, loaded.facts, device, time.perf_counter() - began, finished=False)
                 tell(last)
             assert last is not None, "a task gives at least one answer"
-            steps = task.steps(pipe, values, params) if with_steps and not stop.is_set() else ()
+            steps = task.steps_until(pipe, values, params, stop) if with_steps and not stop.is_set() else ()
             tell(replace(last, finished=True, steps=steps, values=task.settled(pipe, values, params)))
 
-    yield from _in_lane(task.lane, work, stop)
+    yield from _fetched(shelf, workspace, ref, stop)
+    if not stop.is_set():
+        yield from _in_lane(task.lane, work, stop)
 
 
 def inside(
     shelf: ModelShelf, workspace: Workspace, task: Task, ref: str, values: Mapping[str, Any], params: Any
 ) -> tuple[Step, ...]:
-    """What happens inside for one input, without the answer."""
-    with shelf.lease(workspace, ref, task.auto_class) as loaded:
-        return task.steps(task.pipeline(loaded), values, params)
+    """What happens inside for one input, without the answer. In its lane, where a tokenizer is told languages."""
+
+    def work() -> tuple[Step, ...]:
+        with shelf.lease(workspace, ref, task.auto_class) as loaded:
+            return task.steps(task.pipeline(loaded), values, params)
+
+    return take_turn(task.lane, work)
 
 
 def asked_again(
     shelf: ModelShelf, workspace: Workspace, task: Task, ref: str, values: Mapping[str, Any], key: str
 ) -> WhatIf:
     """One of the task's `what_ifs` about one input. Raises what loading and `what_if` raise."""
-    with shelf.lease(workspace, ref, task.auto_class) as loaded:
-        return what_if(task.pipeline(loaded), values, key)
+
+    def work() -> WhatIf:
+        with shelf.lease(workspace, ref, task.auto_class) as loaded:
+            return what_if(task.pipeline(loaded), values, key)
+
+    return take_turn(task.lane, work)
 
 
 def look_inside(
@@ -134,7 +150,9 @@ def look_inside(
             for what in look(pipe):
                 tell(Seen(what))
 
-    yield from _in_lane(task.lane, work, stop)
+    yield from _fetched(shelf, workspace, ref, stop)
+    if not stop.is_set():
+        yield from _in_lane(task.lane, work, stop)
 
 
 def take_turn(lane: Lane, work: Callable[[], T]) -> T:
@@ -142,14 +160,36 @@ def take_turn(lane: Lane, work: Callable[[], T]) -> T:
     return _threads(lane).submit(work).result()
 
 
+def _fetched(shelf: ModelShelf, workspace: Workspace, ref: str, stop: threading.Event) -> Iterator[Loading]:
+    """Loading while a model comes from the Hub: outside of the lanes, which others wait for. `stop` ends it."""
+    if shelf.is_here(workspace, ref):
+        return
+
+    def work(tell: Callable[[Any], None]) -> None:
+        def progress(*far: Any) -> None:
+            if stop.is_set():
+                raise _Stopped
+            tell(Loading(*far))
+
+        shelf.resolve(workspace, ref, progress)
+
+    # Its end is not the end of the question.
+    yield from _in_lane("fetch", work, stop, ends=False)
+
+
 @cache
-def _threads(lane: Lane) -> ThreadPoolExecutor:
+def _threads(lane: Place) -> ThreadPoolExecutor:
     """Kept, since each new thread that computes makes OpenMP threads of its own."""
     return ThreadPoolExecutor(LANES[lane], thread_name_prefix=f"lane-{lane}")
 
 
-def _in_lane(lane: Lane, work: Callable[[Callable[[Any], None]], None], stop: threading.Event) -> Iterator[Any]:
-    """Run `work` in a thread of the lane; yield what it tells, leaving out what is outdated when the reader is slow."""
+def _in_lane(
+    lane: Place, work: Callable[[Callable[[Any], None]], None], stop: threading.Event, ends: bool = True
+) -> Iterator[Any]:
+    """Run `work` in a thread of the lane; yield what it tells, leaving out what is outdated when the reader is slow.
+
+    ends: nothing comes after it, so `stop` is set in the end; else only where the iterator is closed before.
+    """
     told: queue.SimpleQueue[Event | Seen | BaseException | None] = queue.SimpleQueue()
 
     def run() -> None:
@@ -160,12 +200,14 @@ def _in_lane(lane: Lane, work: Callable[[Callable[[Any], None]], None], stop: th
             if not stop.is_set():
                 work(told.put)
             told.put(None)
+        except _Stopped:
+            told.put(None)
         except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that asked
             told.put(error)
 
     yield Loading()
     turn = _threads(lane).submit(run)
-    waits = False
+    waits, over = False, True
     try:
         while True:
             news: Event | Seen | None = None
@@ -186,8 +228,10 @@ def _in_lane(lane: Lane, work: Callable[[Callable[[Any], None]], None], stop: th
             if news is not None:
                 yield news
             if item is None:
+                over = ends
                 return
             if isinstance(item, BaseException):
                 raise item
     finally:
-        stop.set()
+        if over:
+            stop.set()

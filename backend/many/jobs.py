@@ -1,6 +1,6 @@
-"""The jobs of many texts: begun, stopped, gone on with and removed; answered one at a time in a thread of their own.
+"""The jobs of many texts: begun, stopped, gone on with and removed; answered in threads of their own.
 
-A workspace has one at a time; those of others wait.
+A workspace has one at a time. Those of several visitors take turns, a batch each, in the lanes of the playground.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ KIND = "answers"
 """The kind of the folders in a workspace."""
 KEPT = 5
 """Jobs that a workspace keeps, the newest."""
+AT_ONCE = 4
+"""Jobs that take turns; more wait."""
 log = logging.getLogger(__name__)
 
 
@@ -39,7 +41,7 @@ class AnsweringJobs:
         self._lock = threading.Lock()
         self._live: dict[tuple[Workspace, str], Live] = {}
         self._waiting: queue.SimpleQueue[tuple[ModelShelf, Live]] = queue.SimpleQueue()
-        self._worker: threading.Thread | None = None
+        self._workers: list[threading.Thread] = []
 
     # What a person does
 
@@ -193,10 +195,10 @@ class AnsweringJobs:
             raise
         self._waiting.put((shelf, live))
         with self._lock:
-            if self._worker is None:
+            if len(self._workers) < min(AT_ONCE, len(self._live)):
                 # A daemon: the app ends without waiting for it.
-                self._worker = threading.Thread(target=self._work, name="many-texts", daemon=True)
-                self._worker.start()
+                self._workers.append(threading.Thread(target=self._work, name="many-texts", daemon=True))
+                self._workers[-1].start()
 
     def _work(self) -> None:
         while True:

@@ -36,6 +36,11 @@ _VOCABULARIES = frozenset(TOKENIZER_FILES) - {"special_tokens_map.json", "added_
 _LFS_START = b"version https://git-lfs"
 _HEADS_WITH_LABELS = ("ForSequenceClassification", "ForTokenClassification")
 _LONGEST_HEADER = 100 << 20
+# Kinds whose tokens are numbered from behind the padding token's id: the positions before have no token.
+_NUMBERED_BEHIND_PADDING = frozenset(
+    "camembert data2vec-text esm ibert layoutlmv3 lilt longformer luke markuplm mpnet roberta "
+    "roberta-prelayernorm xlm-roberta xlm-roberta-xl xmod".split()
+)
 # Of a stranger's configuration: the names of labels stand in memory, and on the page.
 _MOST_LABELS = 100_000
 # What files of a wrong make raise where they are read as if they were right.
@@ -222,12 +227,16 @@ def _inputs(config: dict[str, Any]) -> int:
 def _max_length(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
     """The shorter of what the tokenizer says and what the position embeddings hold."""
     positions = config.get("max_position_embeddings") or config.get("n_positions") or 0
-    # RoBERTa and its kin give the first two positions to padding.
-    if config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl") and positions:
-        positions -= 2
+    if positions:
+        positions -= kept_for_padding(str(config.get("model_type")), config.get("pad_token_id", 1))
     said = tokenizer.get("model_max_length") or 0
     limits = [int(limit) for limit in (positions, said) if isinstance(limit, (int, float)) and 0 < limit < 1e9]
     return min(limits, default=0)
+
+
+def kept_for_padding(kind: str, padding: int | None) -> int:
+    """How many of a model's positions no token can have. kind: its model_type; padding: its pad_token_id."""
+    return (padding or 0) + 1 if kind in _NUMBERED_BEHIND_PADDING else 0
 
 
 def _read_json(path: Path) -> dict[str, Any]:

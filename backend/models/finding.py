@@ -63,7 +63,7 @@ class ModelFinder:
         found = []
         for ref in refs:
             try:
-                if folder := self._local_folder(workspace, ref):
+                if folder := self.folder_here(workspace, ref):
                     found.append(self._read(ref, folder))
             except UserError:
                 continue
@@ -71,14 +71,14 @@ class ModelFinder:
 
     def facts(self, workspace: Workspace, ref: str) -> ModelFacts:
         """Facts of one model, from disk where it is there, else from the Hub (its config and tokenizer are fetched)."""
-        folder = self._local_folder(workspace, ref)
+        folder = self.folder_here(workspace, ref)
         if folder is not None:
             return self._read(ref, folder)
         return replace(self._remote_facts(workspace, ref)[0], path=None)
 
     def resolve(self, workspace: Workspace, ref: str, progress: Progress | None = None) -> ModelFacts:
         """The model on this machine (path is set), downloaded first where it must be."""
-        folder = self._local_folder(workspace, ref)
+        folder = self.folder_here(workspace, ref)
         if folder is None:
             facts, weights, sizes = self._remote_facts(workspace, ref)
             # Before the download: a model that cannot be used need not come.
@@ -90,7 +90,7 @@ class ModelFinder:
 
     def tokenizer_folder(self, workspace: Workspace, ref: str) -> Path:
         """A folder with the tokenizer of a model; from the Hub only its small files are fetched."""
-        folder = self._local_folder(workspace, ref) or self.hub.snapshot(name_of(ref))
+        folder = self.folder_here(workspace, ref) or self.hub.snapshot(name_of(ref))
         if folder is None or not has_tokenizer(folder):
             facts = self.facts(workspace, ref)
             folder = facts.path or self.hub.snapshot(name_of(ref))
@@ -98,7 +98,7 @@ class ModelFinder:
             raise UserError("models.no_tokenizer", model=name_of(ref))
         return folder
 
-    def _local_folder(self, workspace: Workspace, ref: str) -> Path | None:
+    def folder_here(self, workspace: Workspace, ref: str) -> Path | None:
         """The folder of a ref; None for a Hub model that is not here. Raises UserError for anything else missing."""
         kind, name = self.parse(ref).split(":", 1)
         if kind == "hub":

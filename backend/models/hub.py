@@ -302,6 +302,9 @@ class Hub:
             raise UserError("models.cut_download", model=model_id, endpoint=self.endpoint) from error
         except errors.HFValidationError as error:
             raise UserError("models.bad_ref", text=model_id) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # What answers there is no Hub: a page of its own, or of a network that asks for a login first.
+            raise UserError("models.no_answer", model=model_id, endpoint=self.endpoint) from error
         except OSError as error:
             if error.errno is not None:
                 raise disk_error(error, self.cache / model_id) from error

@@ -15,7 +15,8 @@ from backend.warm import libraries
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_FP32_BYTES = 4
+DTYPES = ("float32", "bfloat16", "float16")
+_WIDTH = {"float32": 4, "bfloat16": 2, "float16": 2}
 _NARROW_TYPES = ("float16", "bfloat16", "torch.float16", "torch.bfloat16")
 # What a loaded model takes beyond its weights while it is read and run for the first time.
 _HEADROOM = 1.1
@@ -25,19 +26,20 @@ loading = threading.Lock()
 _listener = threading.local()
 
 
-def needed_bytes(facts: ModelFacts) -> int:
-    """Bytes the model takes once loaded: everything is computed in 32-bit floats, however it is stored."""
+def needed_bytes(facts: ModelFacts, dtype: str = "float32") -> int:
+    """Bytes the model takes once loaded: it is computed in numbers of this kind, however it is stored."""
     if facts.parameters:
-        return facts.parameters * _FP32_BYTES
+        return facts.parameters * _WIDTH[dtype]
     if facts.path is None:
         return facts.bytes
     config = read_config(facts.path, facts.title)
-    return facts.bytes * (2 if str(config.get("dtype", config.get("torch_dtype"))) in _NARROW_TYPES else 1)
+    stored = 2 if str(config.get("dtype", config.get("torch_dtype"))) in _NARROW_TYPES else 4
+    return facts.bytes * _WIDTH[dtype] // stored
 
 
-def refuse_too_large(facts: ModelFacts, bound: int, device: str) -> None:
+def refuse_too_large(facts: ModelFacts, bound: int, device: str, dtype: str = "float32") -> None:
     """Raise UserError models.too_large or over_bound, before anything is read. bound: bytes the settings allow."""
-    needed = int(needed_bytes(facts) * _HEADROOM)
+    needed = int(needed_bytes(facts, dtype) * _HEADROOM)
     if needed > bound:
         raise UserError("models.over_bound", model=facts.title, need=needed >> 20, bound=bound >> 20)
     free = available_bytes(device)
@@ -58,8 +60,10 @@ def refuse_remote_code(facts: ModelFacts) -> None:
         raise UserError("models.remote_code", model=facts.title, kind=facts.model_type or facts.architecture or "-")
 
 
-def load_model(facts: ModelFacts, auto_class: str, device: str, progress: Progress | None) -> PreTrainedModel:
-    """The model in evaluation mode, in 32-bit floats, on the device.
+def load_model(
+    facts: ModelFacts, auto_class: str, device: str, progress: Progress | None, dtype: str = "float32"
+) -> PreTrainedModel:
+    """The model in evaluation mode, in numbers of one of DTYPES, on the device.
 
     Raises UserError models.wrong_kind, models.remote_code, models.unsafe_weights, models.broken_weights or
     models.nan_weights.
@@ -79,7 +83,7 @@ def load_model(facts: ModelFacts, auto_class: str, device: str, progress: Progre
         with _reported(facts, progress):
             model, info = chosen.from_pretrained(
                 facts.path,
-                dtype=torch.float32,
+                dtype=getattr(torch, dtype),
                 local_files_only=True,
                 trust_remote_code=False,
                 weights_only=True,

@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from backend.errors import UserError
 from backend.settings import Settings
 
 # Of Nvidia, AMD, and either of them beneath Windows.
@@ -36,6 +37,17 @@ def device_name(settings: Settings) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def checked_device(device: str, title: str) -> str:
+    """A torch device that somebody chose. Raises UserError models.no_device where this machine has none of the kind."""
+    if device != "cpu":
+        import torch
+
+        there = torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()
+        if device not in ("cuda", "mps") or not there:
+            raise UserError("models.no_device", device=device, model=title)
+    return device
 
 
 def available_bytes(device: str = "cpu") -> int:

@@ -86,6 +86,9 @@ def search(hub: Hub, query: Query) -> list[Found]:
         raise UserError("shelf.search_refused", endpoint=hub.endpoint, status=status) from error
     except (httpx2.TransportError, errors.OfflineModeIsEnabled) as error:
         raise UserError("shelf.search_no_answer", endpoint=hub.endpoint) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # What answers there is no Hub: a page of its own, or of a network that asks for a login first.
+        raise UserError("shelf.search_no_answer", endpoint=hub.endpoint) from error
 
 
 def _first(listed: Iterable[Any]) -> list[Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import UserError
+from backend.models.facts import kept_for_padding
 from backend.tasks.base import check_params, param
 
 # What configurations call the same thing, where their attribute_map does not say it.
@@ -23,8 +24,6 @@ _MAIN_DROPOUTS = (
     "hidden_dropout",
     "attention_dropout",
 )
-# Position embeddings that begin behind the padding token's id.
-_SHIFTED = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet", "longformer", "data2vec-text", "ernie_m")
 _TWINS = {"encoder_layers": "decoder_layers", "encoder_attention_heads": "decoder_attention_heads"} | {
     "encoder_ffn_dim": "decoder_ffn_dim",
     "num_layers": "num_decoder_layers",
@@ -67,7 +66,7 @@ def shape_of(config: Any) -> Shape:
     own = {name: value for name, (_, value) in sizes(config).items()}
     longest = own.get("longest")
     if longest is not None:
-        own["longest"] = longest - _kept_for_padding(config, getattr(config, "pad_token_id", None))
+        own["longest"] = longest - kept_for_padding(config.model_type, getattr(config, "pad_token_id", None))
     kept: dict[str, Any] = dict.fromkeys(("layers", "heads", "width", "feed_forward", "longest", "dropout"))
     for name, value in own.items():
         try:
@@ -92,7 +91,7 @@ def changes(config: Any, shape: Shape, vocabulary: int, specials: Mapping[str, i
         if value is None or name not in own_sizes:
             continue
         own = own_sizes[name][0]
-        value += _kept_for_padding(config, specials["pad_token_id"]) if name == "longest" else 0
+        value += kept_for_padding(config.model_type, specials["pad_token_id"]) if name == "longest" else 0
         changed |= {one: value for one in (own, _TWINS.get(own, own)) if one == own or hasattr(config, one)}
     if shape.dropout is not None:
         changed |= dict.fromkeys(_dropouts(config), shape.dropout)
@@ -155,8 +154,3 @@ def _dropouts(config: Any) -> list[str]:
 
 def _is_rate(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
-
-
-def _kept_for_padding(config: Any, padding: int | None) -> int:
-    """Positions that no token can have."""
-    return (padding or 0) + 1 if config.model_type in _SHIFTED else 0

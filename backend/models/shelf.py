@@ -16,7 +16,7 @@ from backend.models.arrivals import Arrivals
 from backend.models.facts import ModelFacts, Progress
 from backend.models.finding import LAST, ModelFinder, has_tokenizer, name_of
 from backend.models.hub import Hub
-from backend.models.memory import device_name, give_back
+from backend.models.memory import checked_device, device_name, give_back
 from backend.models.use import remember_use
 from backend.settings import Settings
 from backend.workspace import Workspace
@@ -45,7 +45,7 @@ class _Entry:
     leases: int = 0
 
 
-_Key = tuple[str, str]
+_Key = tuple[str, str, str, str]
 
 
 class ModelShelf:
@@ -89,6 +89,10 @@ class ModelShelf:
         """Facts of one model, from disk where it is there, else from the Hub."""
         return self.finder.facts(workspace, self.parse(ref))
 
+    def is_here(self, workspace: Workspace, ref: str) -> bool:
+        """Whether a model lies on this machine whole. Raises UserError for what can be nowhere else."""
+        return self.finder.folder_here(workspace, self.parse(ref)) is not None
+
     def resolve(self, workspace: Workspace, ref: str, progress: Progress | None = None) -> ModelFacts:
         """The model on this machine (path is set), downloaded first where it must be."""
         return self.finder.resolve(workspace, self.parse(ref), progress)
@@ -112,15 +116,23 @@ class ModelShelf:
 
     @contextmanager
     def lease(
-        self, workspace: Workspace, ref: str, auto_class: str, progress: Progress | None = None
+        self,
+        workspace: Workspace,
+        ref: str,
+        auto_class: str,
+        progress: Progress | None = None,
+        device: str = "auto",
+        dtype: str = "float32",
     ) -> Iterator[LoadedModel]:
         """The model in evaluation mode while the block lasts; loaded once however many ask; never evicted in use.
 
         auto_class: name of the transformers class, "AutoModelForCausalLM". Lacking head weights: models.wrong_kind.
+        device: one of the machine's, or auto; else UserError models.no_device. dtype: one of loading.DTYPES.
         """
         facts = self.resolve(workspace, self.parse(ref), progress)
         assert facts.path is not None
-        key: _Key = (str(facts.path), auto_class)
+        place = device_name(self.settings) if device == "auto" else checked_device(device, facts.title)
+        key: _Key = (str(facts.path), auto_class, place, dtype)
         stamp = _stamp(facts.path)
         entry = self._take(key, stamp)
         if entry is None:
@@ -158,15 +170,15 @@ class ModelShelf:
         tokenizer = self._tokenizer_of(facts.path, facts.title)
         with self._lock:
             self._entries.pop(key, None)
-        self._shrink(loading.needed_bytes(facts))
-        device = device_name(self.settings)
+        _, _, device, dtype = key
+        self._shrink(loading.needed_bytes(facts, dtype))
         try:
-            loading.refuse_too_large(facts, self._bound, device)
+            loading.refuse_too_large(facts, self._bound, device, dtype)
         except UserError:
             # The bound would allow it, but the machine is short: what is not in use goes first.
             self._shrink(self._bound)
-            loading.refuse_too_large(facts, self._bound, device)
-        model = loading.load_model(facts, auto_class, device, progress)
+            loading.refuse_too_large(facts, self._bound, device, dtype)
+        model = loading.load_model(facts, auto_class, device, progress, dtype)
         loaded = LoadedModel(facts, model, tokenizer, loading.weight_bytes(model))
         entry = _Entry(loaded, stamp, leases=1)
         with self._lock:

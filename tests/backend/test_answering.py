@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backend import answering
 from backend.answering import Loading, Reply, ask, inside
 from backend.errors import UserError
-from backend.models import ModelShelf
+from backend.models import ModelFacts, ModelShelf
 from backend.settings import Settings
 from backend.tasks import all_tasks
 from backend.tasks.base import Bars, Text
@@ -97,3 +98,38 @@ def test_the_steps_inside_can_be_asked_for_alone(
     task = all_tasks()["text-classification"]
     steps = inside(shelf, workspace, task, f"folder:{tiny_classifier}", {"text": "good"}, task.params())
     assert [step.key for step in steps][0] == "tokens"
+
+
+def test_a_model_that_is_being_fetched_holds_up_no_answer_and_stop_ends_the_fetching(
+    workspace: Workspace, settings: Settings, tiny_generator: Path
+) -> None:
+    begun, free = threading.Event(), threading.Event()
+
+    class Slow(ModelShelf):
+        """One model is elsewhere, and comes for as long as nobody stops it."""
+
+        def is_here(self, workspace: Workspace, ref: str) -> bool:
+            return ref != "hub:far/away" and super().is_here(workspace, ref)
+
+        def resolve(self, workspace: Workspace, ref: str, progress: Any = None) -> ModelFacts:
+            while ref == "hub:far/away":
+                begun.set()
+                free.wait(0.01)
+                progress("download", 1, 100)
+            return super().resolve(workspace, ref, progress)
+
+    shelf, task, stop = Slow(settings), all_tasks()["text-generation"], threading.Event()
+    asked, told = {"messages": "the film"}, list[object]()
+
+    def wait_for_it() -> None:
+        told.extend(ask(shelf, workspace, task, "hub:far/away", asked, task.params(), stop))
+
+    first = threading.Thread(target=wait_for_it)
+    first.start()
+    assert begun.wait(20)
+    params = task.params(max_new_tokens=2)
+    *_, reply = ask(shelf, workspace, task, f"folder:{tiny_generator}", asked, params, threading.Event())
+    assert isinstance(reply, Reply) and reply.finished and first.is_alive()
+    stop.set()
+    first.join(20)
+    assert not first.is_alive() and told and all(isinstance(one, Loading) for one in told)

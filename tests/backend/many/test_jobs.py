@@ -262,3 +262,18 @@ def test_the_newest_jobs_are_kept(
         names.append(begin(jobs, shelf, workspace, tiny_classifier, typed(text)))
         ended(jobs, workspace, names[-1])
     assert jobs.names(workspace) == names[:0:-1]
+
+
+def test_a_short_job_does_not_wait_for_the_end_of_anothers_long_one(
+    jobs: AnsweringJobs, shelf: ModelShelf, settings: Settings, tiny_generator: Path, tiny_classifier: Path
+) -> None:
+    mine, theirs = Workspace.open(settings, "me"), Workspace.open(replace(settings, workspace=settings.workspace / "b"))
+    write = all_tasks()["text-generation"]
+    lines = typed(*(f"the film number {number}" for number in range(400)))
+    long = jobs.start(shelf, theirs, write, f"folder:{tiny_generator}", write.params(max_new_tokens=50), lines)
+    short = jobs.start(shelf, mine, CLASSIFY, f"folder:{tiny_classifier}", CLASSIFY.params(), typed("good", "bad"))
+    assert ended(jobs, mine, short).state is State.DONE
+    job = jobs.look(theirs, long)
+    assert job is not None and job.state.lives
+    jobs.stop(theirs, long)
+    assert ended(jobs, theirs, long).state is State.STOPPED
