@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from backend.models import ModelFacts, ModelShelf
+from backend.models import LoadedModel, ModelFacts, ModelShelf
+from backend.models.facts import Progress
 from backend.tasks.base import Answer, Lane, Step, Task
 from backend.tasks.whatif import WhatIf, what_if
 from backend.warm import libraries, libraries_are_in
@@ -88,7 +90,7 @@ def ask(
     """
 
     def work(tell: Callable[[Event], None]) -> None:
-        with shelf.lease(workspace, ref, task.auto_class, lambda *progress: tell(Loading(*progress))) as loaded:
+        with _leased(shelf, workspace, ref, task, params, lambda *far: tell(Loading(*far))) as loaded:
             pipe = task.pipeline(loaded)
             tell(Loading("answer"))
             device = str(pipe.device.type)
@@ -112,20 +114,21 @@ def inside(
     """What happens inside for one input, without the answer. In its lane, where a tokenizer is told languages."""
 
     def work() -> tuple[Step, ...]:
-        with shelf.lease(workspace, ref, task.auto_class) as loaded:
+        with _leased(shelf, workspace, ref, task, params) as loaded:
             return task.steps(task.pipeline(loaded), values, params)
 
     return take_turn(task.lane, work)
 
 
 def asked_again(
-    shelf: ModelShelf, workspace: Workspace, task: Task, ref: str, values: Mapping[str, Any], key: str
+    shelf: ModelShelf, workspace: Workspace, task: Task, ref: str, values: Mapping[str, Any], params: Any, key: str
 ) -> WhatIf:
     """One of the task's `what_ifs` about one input. Raises what loading and `what_if` raise."""
 
     def work() -> WhatIf:
-        with shelf.lease(workspace, ref, task.auto_class) as loaded:
-            return what_if(task.pipeline(loaded), values, key)
+        with _leased(shelf, workspace, ref, task, params) as loaded:
+            pipe = task.pipeline(loaded)
+            return what_if(pipe, task.read_text(pipe, values, params), key)
 
     return take_turn(task.lane, work)
 
@@ -135,6 +138,7 @@ def look_inside(
     workspace: Workspace,
     task: Task,
     ref: str,
+    params: Any,
     look: Callable[[Pipeline], Iterator[Any]],
     stop: threading.Event,
 ) -> Iterator[Loading | Seen]:
@@ -144,7 +148,7 @@ def look_inside(
     """
 
     def work(tell: Callable[[Any], None]) -> None:
-        with shelf.lease(workspace, ref, task.auto_class, lambda *progress: tell(Loading(*progress))) as loaded:
+        with _leased(shelf, workspace, ref, task, params, lambda *far: tell(Loading(*far))) as loaded:
             pipe = task.pipeline(loaded)
             tell(Loading("answer"))
             for what in look(pipe):
@@ -153,6 +157,13 @@ def look_inside(
     yield from _fetched(shelf, workspace, ref, stop)
     if not stop.is_set():
         yield from _in_lane(task.lane, work, stop)
+
+
+def _leased(
+    shelf: ModelShelf, workspace: Workspace, ref: str, task: Task, params: Any, progress: Progress | None = None
+) -> AbstractContextManager[LoadedModel]:
+    """The model that the task needs, where the parameters want it."""
+    return shelf.lease(workspace, ref, task.auto_class, progress, params.device, params.dtype)
 
 
 def take_turn(lane: Lane, work: Callable[[], T]) -> T:

@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from backend.data.query import cells
 from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.models import ModelShelf
+from backend.tasks.context import encodable
 from backend.tasks.embedding import EmbeddingParams, Manner, embed, manner_of, manner_of_pipe, search_prefixes, unit
 from backend.tasks.sentence_similarity import SentenceSimilarity
 from backend.warm import libraries
@@ -193,7 +194,7 @@ def find(
     with shelf.lease(workspace, ref, task.auto_class) as loaded:
         pipe = task.pipeline(loaded)
         began, manner = time.perf_counter(), _manner(pipe, asks=True)
-        vector = unit(embed(pipe, [question.strip()], manner))[0].numpy()
+        vector = unit(embed(pipe, [encodable(question.strip())], manner))[0].numpy()
         source = str(pipe.model.name_or_path)
     hits = index.nearest(vector, min(count, MOST_FOUND))
     os.utime(index.folder)
@@ -203,7 +204,7 @@ def find(
 def snippet(source: str, texts: Sequence[str], question: str) -> str:
     """Plain Python that ranks these texts by the same model and words before them, without this product."""
     from backend.exports.snippet import literal
-    from backend.tasks.embedding import embed_code
+    from backend.tasks.embedding_code import embed_code
 
     asked, kept = search_prefixes(source)
     manner = manner_of(source, EmbeddingParams(prefix="none"))
@@ -277,4 +278,4 @@ def _manner(pipe: Pipeline, asks: bool) -> Manner:
     """How texts become vectors; asks: of a question, else of what is searched."""
     manner = manner_of_pipe(pipe, EmbeddingParams(prefix="none"))
     asked, kept = search_prefixes(str(pipe.model.name_or_path))
-    return Manner(manner.pooling, asked if asks else kept, manner.limit, manner.cosine_from)
+    return replace(manner, prefix=asked if asks else kept)

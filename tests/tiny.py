@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +24,7 @@ def save_encoder(folder: Path, seed: int = 0) -> Path:
     from transformers import BertModel
 
     save_wordpiece_tokenizer(folder)
-    with _seeded(seed):
+    with seeded(seed):
         BertModel(_bert_config(folder)).save_pretrained(folder)
     return folder
 
@@ -35,8 +37,18 @@ def save_classifier(folder: Path, labels: Sequence[str] = ("negative", "positive
     config = _bert_config(folder)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
-    with _seeded(seed):
+    with seeded(seed):
         BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+def without_limit(model: Path, folder: Path) -> Path:
+    """A copy of a model whose tokenizer does not say how much is read; its position embeddings do."""
+    shutil.copytree(model, folder)
+    file = folder / "tokenizer_config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    del config["model_max_length"]
+    file.write_text(json.dumps(config), encoding="utf-8")
     return folder
 
 
@@ -45,7 +57,7 @@ def save_masked_model(folder: Path, seed: int = 0) -> Path:
     from transformers import BertForMaskedLM
 
     save_wordpiece_tokenizer(folder)
-    with _seeded(seed):
+    with seeded(seed):
         BertForMaskedLM(_bert_config(folder)).save_pretrained(folder)
     return folder
 
@@ -60,7 +72,7 @@ def save_token_classifier(
     config = _bert_config(folder)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
-    with _seeded(seed):
+    with seeded(seed):
         BertForTokenClassification(config).save_pretrained(folder)
     return folder
 
@@ -70,7 +82,7 @@ def save_question_answerer(folder: Path, seed: int = 0) -> Path:
     from transformers import BertForQuestionAnswering
 
     save_wordpiece_tokenizer(folder)
-    with _seeded(seed):
+    with seeded(seed):
         BertForQuestionAnswering(_bert_config(folder)).save_pretrained(folder)
     return folder
 
@@ -105,7 +117,7 @@ def save_writer(folder: Path, seed: int = 0) -> Path:
         eos_token_id=3,
         task_specific_params=T5_TASKS,
     )
-    with _seeded(seed):
+    with seeded(seed):
         _spread(T5ForConditionalGeneration(config)).save_pretrained(folder)
     return folder
 
@@ -132,7 +144,7 @@ def save_translator(folder: Path, seed: int = 0) -> Path:
         decoder_ffn_dim=32,
         max_position_embeddings=64,
     )
-    with _seeded(seed):
+    with seeded(seed):
         _spread(MBartForConditionalGeneration(config)).save_pretrained(folder)
     return folder
 
@@ -175,7 +187,7 @@ def save_generator(folder: Path, seed: int = 0) -> Path:
         pad_token_id=2,
         tie_word_embeddings=True,
     )
-    with _seeded(seed):
+    with seeded(seed):
         LlamaForCausalLM(config).save_pretrained(folder)
     return folder
 
@@ -216,7 +228,7 @@ def _spread(model):  # type: ignore[no-untyped-def]
     return model
 
 
-def _seeded(seed: int):  # type: ignore[no-untyped-def]
+def seeded(seed: int):  # type: ignore[no-untyped-def]
     """Random weights that are the same each time, without touching the global generator."""
     from contextlib import contextmanager
 

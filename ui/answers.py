@@ -55,9 +55,7 @@ def _(answer: Text, locale: str) -> str:
     shown = f'<div class="written" dir="auto">{html.escape(answer.text)}{caret}</div>'
     if answer.finished and not answer.text.strip():
         shown = f'<p class="lead-text">{_say("answers.no_words", locale)}</p>'
-    for number, text in enumerate(answer.others, 2):
-        head = _say("answers.another", locale, number=number)
-        shown += f'<p class="blank-head">{head}</p><div class="written" dir="auto">{html.escape(text)}</div>'
+    shown += further(answer.others, locale)
     if answer.given_read < answer.given:
         read, tokens = f"{answer.given_read:,}", f"{answer.given:,}"
         shown += f'<p class="answer-sentence">{_say("tasks.truncated", locale, read=read, tokens=tokens)}</p>'
@@ -103,6 +101,15 @@ def _(answer: Blanks, locale: str) -> str:
 def _(answer: Spans, locale: str) -> str:
     """The text with its parts marked, or with the answers to questions."""
     return marked_view.answered(answer, locale) if answer.asked else marked_view.spans(answer, locale)
+
+
+def further(texts: Sequence[str], locale: str) -> str:
+    """The other answers to the same question, below the first."""
+    shown = ""
+    for number, text in enumerate(texts, 2):
+        head = _say("answers.another", locale, number=number)
+        shown += f'<p class="blank-head">{head}</p><div class="written" dir="auto">{html.escape(text)}</div>'
+    return shown
 
 
 def continued(prompt: str, answer: Text, locale: str) -> str:

@@ -116,6 +116,7 @@ class Pushes:
             now = Arrived(address, step or before.step, whole=not step)
             self.folder.say(f"on the Hub: {f'step {step}' if step else 'the finished model'}, {address}")
         except Exception as error:
+            # The run goes on; what became of the push is told beside it.
             if not isinstance(error, UserError):
                 log.exception("run %s: push", self.folder.run_id)
                 error = UserError("after.push_failed", reason=type(error).__name__)

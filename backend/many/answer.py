@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _TURN_SECONDS = 0.25
+_LOOK_SECONDS = 0.2
 # A text costs about its length, up to where models cut it, and a little more.
 _COST_MOST, _COST_LEAST = 2000, 50
 
@@ -82,12 +84,16 @@ def answer(shelf: ModelShelf, live: Live) -> State:
     def loading(*progress: Any) -> None:
         live.loading = Loading(*progress)
 
-    with shelf.lease(live.workspace, spec.model_ref, task.auto_class, loading) as loaded:
+    params = task.params(**spec.params)
+    lease = shelf.lease(live.workspace, spec.model_ref, task.auto_class, loading, params.device, params.dtype)
+    with lease as loaded, _heeded(folder) as stop:
         pipe = task.pipeline(loaded)
         live.loading = None
         live.status = replace(live.status, state=State.ANSWERING, device=str(pipe.device.type))
         texts, pairs = Texts(first, chosen.tolist()), Texts(second, chosen.tolist()) if second is not None else ()
-        rows = task.batch(pipe, texts, task.params(**spec.params), pairs)
+        # Only what writes can be stopped within an answer.
+        told: dict[str, Any] = {"stop": stop} if task.streams else {}
+        rows = task.batch(pipe, texts, params, pairs, **told)
         began = time.perf_counter()
         while not folder.stops:
             got, more = take_turn(task.lane, lambda: _some(rows))
@@ -102,10 +108,32 @@ def answer(shelf: ModelShelf, live: Live) -> State:
                 answered[chosen[place]] = True
             live.status = replace(live.status, done=int(answered.sum()))
             live.seconds, live.share = time.perf_counter() - began, min(1.0, spent / whole)
+            if not more and stop.is_set() and not answered.all():
+                break
             if not more:
                 live.keep(met)
                 return State.DONE
     return State.STOPPED
+
+
+@contextmanager
+def _heeded(folder: JobFolder) -> Iterator[threading.Event]:
+    """An event that is set soon after a person asked the job to stop: a batch that is being computed ends by it."""
+    stop, over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            if folder.stops:
+                stop.set()
+                return
+
+    watcher = threading.Thread(target=watch, name="many-stop", daemon=True)
+    watcher.start()
+    try:
+        yield stop
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _some(rows: Iterator[tuple[int, Mapping[str, Any]]]) -> tuple[list[tuple[int, Mapping[str, Any]]], bool]:

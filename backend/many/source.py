@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from backend.errors import UserError
+from backend.tasks.context import encodable
 from backend.texts_in_file import column_of, columns_of, first_names, text_columns
 from backend.workspace import Workspace
 
@@ -63,7 +64,7 @@ def read(workspace: Workspace, source: Source, takes_pairs: bool) -> Given:
 
     column = title = ""
     if source.kind == "lines":
-        lines = [line.strip() for line in source.lines.splitlines() if line.strip()]
+        lines = [line.strip() for line in encodable(source.lines).splitlines() if line.strip()]
         columns = [pa.chunked_array([pa.array(lines, pa.string())])]
     else:
         column = source.column or columns_in(workspace, source)[1] or ""

@@ -25,7 +25,8 @@ from backend.models.facts import TOKENIZER_FILES, Progress, weight_files
 from backend.settings import Settings
 from backend.workspace import disk_error, write_json
 
-POOLING_FILE = "1_Pooling/config.json"
+# Of the modules that Sentence Transformers puts behind a model; the weights of a dense one are small.
+_MODULES = re.compile(r"\d+_(Pooling|Dense)/(config\.json|model\.safetensors)")
 # The last three say how a model of Sentence Transformers makes one vector of a text.
 CONFIG_FILES = (
     "config.json",
@@ -33,7 +34,7 @@ CONFIG_FILES = (
     "README.md",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
-    POOLING_FILE,
+    "modules.json",
 )
 _SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?")
 _PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin(\.index\.json)?")
@@ -71,7 +72,8 @@ class Listing:
 
     def small(self) -> list[str]:
         """Config, tokenizer and card: what is needed to know the model, and to use its tokenizer."""
-        return [name for name in self.sizes if name in CONFIG_FILES or name in TOKENIZER_FILES]
+        known = {*CONFIG_FILES, *TOKENIZER_FILES}
+        return [name for name in self.sizes if name in known or _MODULES.fullmatch(name)]
 
 
 class Hub:
@@ -207,7 +209,7 @@ class Hub:
         sizes = {
             one.rfilename: one.size or 0
             for one in info.siblings or ()
-            if "/" not in (name := one.rfilename) or name == POOLING_FILE
+            if "/" not in (name := one.rfilename) or _MODULES.fullmatch(name)
         }
         language = info.card_data.get("language") if info.card_data else None
         languages = (language,) if isinstance(language, str) else tuple(language or ())

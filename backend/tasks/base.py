@@ -218,10 +218,36 @@ def check_params(params: Any, area: str) -> None:
             continue
         elif isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
             raise UserError("tasks.not_a_number", name=one.name, value=value)
+        elif limits["step"] == 1 and value % 1:
+            raise UserError("tasks.not_whole", name=one.name, value=value)
         elif limits["minimum"] is not None and value < limits["minimum"]:
             raise UserError("tasks.too_small", name=one.name, value=value, minimum=limits["minimum"])
         elif limits["maximum"] is not None and value > limits["maximum"]:
             raise UserError("tasks.too_large", name=one.name, value=value, maximum=limits["maximum"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsOn:
+    """Where a model computes, and in which numbers: part of the parameters of every task. Texts `tasks.any.{name}`."""
+
+    device: str = param("auto", choices=("auto", "cpu", "cuda", "mps"))
+    """auto: a GPU where there is one."""
+    dtype: str = param("float32", choices=("float32", "bfloat16", "float16"))
+
+    @property
+    def place(self) -> RunsOn:
+        """These two alone."""
+        return RunsOn(device=self.device, dtype=self.dtype)
+
+    @property
+    def loaded(self) -> str:
+        """What the Python that loads a pipeline says of it."""
+        return f'dtype="{self.dtype}"' + ("" if self.device == "auto" else f', device="{self.device}"')
+
+    @property
+    def moved(self) -> str:
+        """What stands behind a model that is loaded without a pipeline."""
+        return "" if self.device == "auto" else f'.to("{self.device}")'
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +309,8 @@ class Task(ABC):
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """(index, answer as a table row) for many texts, sorted by length inside, so not in the order given.
 
-        pairs: the second texts, as many, for a task that takes two.
+        pairs: the second texts, as many, for a task that takes two. A task that `streams` takes the keyword `stop`, a
+        threading.Event, too: once it is set, the batch ends within a token, without the answers that it was at.
         """
 
     def stream(self, pipe: Pipeline, values: Mapping[str, Any], params: Any, stop: threading.Event) -> Iterator[Answer]:
@@ -293,6 +320,16 @@ class Task(ABC):
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: Any) -> tuple[Step, ...]:
         """What happened inside, for one input."""
         return ()
+
+    def steps_until(
+        self, pipe: Pipeline, values: Mapping[str, Any], params: Any, stop: threading.Event
+    ) -> tuple[Step, ...]:
+        """The same, for a task whose steps take as long as its answer: they end soon after `stop`."""
+        return self.steps(pipe, values, params)
+
+    def read_text(self, pipe: Pipeline, values: Mapping[str, Any], params: Any) -> Mapping[str, Any]:
+        """The values with `text`, and `text_pair` where there is one, as the model reads them, for a what-if."""
+        return values
 
     def settled(self, pipe: Pipeline, values: Mapping[str, Any], params: Any) -> Mapping[str, Any]:
         """The values with what this model made of them (its own language codes, a prefix), for the snippet."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
+from backend.models.facts import kept_for_padding
 from backend.tasks.base import Step
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 # A tokenizer that was told no limit says 1e30.
 _NO_LIMIT = 1_000_000_000
 _SHOWN_VALUES = 24
+_SHOWN_NUMBERS = 6
 _BATCH_CHARACTERS = 16_000
-_PADDED_POSITIONS = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert")
 
 
 def tokenizer_of(pipe: Pipeline) -> PreTrainedTokenizerBase:
@@ -30,6 +31,11 @@ def tokenizer_of(pipe: Pipeline) -> PreTrainedTokenizerBase:
 def context_length(pipe: Pipeline) -> int:
     """Most tokens that fit into the model, special ones included; 0 when neither model nor tokenizer says."""
     return _limit(pipe.model.config, pipe.tokenizer)
+
+
+def limit_to_say(pipe: Pipeline, limit: int) -> int:
+    """The limit for code that loads the tokenizer anew; 0 where that one says it itself, or where there is none."""
+    return 0 if tokenizer_of(pipe).init_kwargs.get("model_max_length") == limit else limit
 
 
 def ends_of(pipe: Pipeline) -> list[int]:
@@ -54,9 +60,8 @@ def _limit(config: Any, tokenizer: Any) -> int:
     config = config.encoder if hasattr(getattr(config, "encoder", None), "model_type") else config
     named = ("max_encoder_position_embeddings", "max_position_embeddings", "n_positions")
     positions = next((getattr(config, name) for name in named if getattr(config, name, None)), 0)
-    # These give their first two positions to padding.
-    if positions and config.model_type in _PADDED_POSITIONS:
-        positions -= 2
+    if positions:
+        positions -= kept_for_padding(config.model_type, getattr(config, "pad_token_id", None))
     said = getattr(tokenizer, "model_max_length", 0) or 0
     return min((int(limit) for limit in (positions, said) if 0 < limit < _NO_LIMIT), default=0)
 
@@ -67,9 +72,19 @@ def shortened(values: Sequence[object]) -> str:
     return " ".join(str(value) for value in values[:_SHOWN_VALUES]) + (f" … (+{more})" if more > 0 else "")
 
 
+def numbers(values: Sequence[float], most: int = _SHOWN_NUMBERS) -> str:
+    """The first values of a vector."""
+    return " ".join(f"{value:.4f}" for value in values[:most]) + (" …" if len(values) > most else "")
+
+
+def encodable(text: str) -> str:
+    """The text with a question mark for half of a surrogate pair, as a cut string may end in: tokenizers refuse it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def text_of(values: Mapping[str, Any]) -> str:
     """The text that was typed. Raises UserError tasks.empty_text."""
-    text = str(values.get("text") or "")
+    text = encodable(str(values.get("text") or ""))
     if not text.strip():
         raise UserError("tasks.empty_text")
     return text

@@ -1,21 +1,32 @@
-"""One vector a text: what is put before the text, which tokens count, how much is read, and the Python for it.
+"""One vector a text: what is put before the text, which tokens count, how much is read, and the steps to it.
 
-Covers: encoders without a head, as Sentence Transformers uses them. Does not cover: decoders, dense layers on top.
+Covers: encoders, their heads left out, as Sentence Transformers uses them.
+Does not cover: decoders, models of two parts.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from backend.errors import UserError
 from backend.exports.snippet import literal
-from backend.tasks.base import Step, Task, param
-from backend.tasks.context import batches, context_length, shortened, tensors_step, tokenizer_of
+from backend.tasks.base import RunsOn, Step, Task, param
+from backend.tasks.context import batches, context_length, encodable, limit_to_say, numbers, tokenizer_of
+from backend.tasks.embedding_code import POOL, dense_code, load_code
+from backend.tasks.layers import cut_options, encoder_steps
+from backend.tasks.sentence_modules import (
+    Dense,
+    Pooling,
+    dense_weights,
+    modules_of,
+    pooling_of,
+    read_json,
+    through_dense,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +34,6 @@ if TYPE_CHECKING:
 
     from backend.models import LoadedModel, ModelFacts
 
-Pooling = Literal["mean", "cls", "max"]
 POOLINGS = ("auto", "mean", "cls", "max")
 PREFIXES = ("auto", "none", "query", "passage")
 # Kinds of models that read a text whole, from both sides, and need no second text to be given.
@@ -32,16 +42,17 @@ ENCODERS = frozenset(
     "flaubert funnel ibert longformer luke megatron-bert mobilebert modernbert mpnet nomic_bert nystromformer rembert "
     "roberta roberta-prelayernorm roc_bert roformer squeezebert xlm xlm-roberta xlm-roberta-xl xlnet xmod".split()
 )
+# What such a model is called without a head, and with one that it was trained with from nothing.
+_ARCHITECTURES = ("Model", "ForMaskedLM", "ForPreTraining")
 # The E5 family was trained with these words before each text. Its instruct models take whole sentences instead.
 _E5 = re.compile(r"(?:^|[-_/])e5[-_](?!.*instruct)", re.I)
 # Trained at a temperature of 0.01, it hardly ever puts two texts further apart.
 _E5_FROM = 0.7
 _BATCH = 32
-_SHOWN_VALUES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingParams:
+class EmbeddingParams(RunsOn):
     """How a vector is made of a text."""
 
     pooling: str = param("auto", choices=POOLINGS)
@@ -60,6 +71,8 @@ class Manner:
     """Tokens it reads; 0: as many as the tokenizer says."""
     cosine_from: float
     """Its similarities hardly ever lie lower."""
+    dense: tuple[Dense, ...] = ()
+    """The layers behind the pooling."""
 
 
 class EmbeddingTask(Task):
@@ -69,57 +82,74 @@ class EmbeddingTask(Task):
     auto_class = "AutoModel"
 
     def fits(self, facts: ModelFacts) -> bool:
-        """An encoder without a head."""
+        """An encoder."""
         return embeds(facts)
 
     def pipeline(self, loaded: LoadedModel) -> Pipeline:
-        """The feature-extraction pipeline: tokenizer and headless model, which `embed` uses with many texts at once."""
+        """The feature-extraction pipeline: tokenizer and headless model, which `embed` uses with many texts at once.
+
+        Raises UserError models.wrong_kind: others read a text from one side, or need a second one.
+        """
         from transformers import pipeline
 
+        if loaded.model.config.model_type not in ENCODERS:
+            facts = loaded.facts
+            raise UserError(
+                "models.wrong_kind", model=facts.title, found=facts.architecture or "-", wanted=_ARCHITECTURES[0]
+            )
         return pipeline(  # type: ignore[call-overload,no-any-return]
             "feature-extraction", model=loaded.model, tokenizer=loaded.tokenizer, device=loaded.model.device
         )
 
+    def settled(self, pipe: Pipeline, values: Mapping[str, Any], params: Any) -> Mapping[str, Any]:
+        """The most tokens read, where the tokenizer does not say it."""
+        return {**values, "limit": limit_to_say(pipe, manner_of_pipe(pipe, params).limit)}
+
 
 def embeds(facts: ModelFacts) -> bool:
-    """An encoder without a head: it was made to give vectors, or to be trained further."""
-    return facts.model_type in ENCODERS and facts.architecture.endswith("Model")
+    """An encoder that was made to give vectors, or to be trained further; the head it was trained with is left out."""
+    return facts.model_type in ENCODERS and facts.architecture.endswith(_ARCHITECTURES)
 
 
 def manner_of(source: str, params: EmbeddingParams) -> Manner:
     """How the model in a folder, or of a Hub id that was downloaded, makes its vectors.
 
-    Read from the files of Sentence Transformers (pooling, longest text, default prompt) where it has them. E5 models
-    are known by their name.
+    Read from the files of Sentence Transformers (pooling, dense layers, longest text, default prompt) where it has
+    them. E5 models are known by their name. Raises UserError tasks.other_modules.
     """
-    pooling = params.pooling
-    if pooling == "auto":
-        said = _read(source, "1_Pooling/config.json")
-        pooling = "cls" if said.get("pooling_mode_cls_token") else "max" if said.get("pooling_mode_max_tokens") else ""
     e5 = bool(_E5.search("/".join(_names(source))))
     prefixes = {"none": "", "query": "query: ", "passage": "passage: "}
     if params.prefix == "auto":
-        prompts = _read(source, "config_sentence_transformers.json")
+        prompts = read_json(source, "config_sentence_transformers.json")
         prompt = (prompts.get("prompts") or {}).get(prompts.get("default_prompt_name") or "")
         prefix = str(prompt) if prompt else "query: " if e5 else ""
     else:
         prefix = prefixes[params.prefix]
-    limit = _read(source, "sentence_bert_config.json").get("max_seq_length") or 0
-    return Manner(cast(Pooling, pooling or "mean"), prefix, int(limit), _E5_FROM if e5 else 0.0)
+    limit = read_json(source, "sentence_bert_config.json").get("max_seq_length") or 0
+    modules, pooling = modules_of(source), cast(Pooling, params.pooling)
+    if params.pooling == "auto":
+        pooling = pooling_of(source, modules.pooling_folder, bool(prefix)) or "mean"
+    return Manner(pooling, prefix, int(limit), _E5_FROM if e5 else 0.0, modules.dense)
 
 
 def manner_of_pipe(pipe: Pipeline, params: EmbeddingParams) -> Manner:
     """The same for a loaded model, which reads no more tokens than its positions."""
     manner = manner_of(str(pipe.model.name_or_path), params)
     limits = [limit for limit in (manner.limit, context_length(pipe)) if limit]
-    return Manner(manner.pooling, manner.prefix, min(limits, default=0), manner.cosine_from)
+    return replace(manner, limit=min(limits, default=0))
+
+
+def manner_to_say(source: str, params: EmbeddingParams, values: Mapping[str, Any]) -> Manner:
+    """The same for the code of an answer: with the limit of `settled`, where there is one in its values."""
+    manner = manner_of(source, params)
+    return replace(manner, limit=values.get("limit", manner.limit))
 
 
 def search_prefixes(source: str) -> tuple[str, str]:
     """(what stands before a question, what before the texts it is put to), as the model was trained to search."""
     if _E5.search("/".join(_names(source))):
         return "query: ", "passage: "
-    prompts = _read(source, "config_sentence_transformers.json").get("prompts") or {}
+    prompts = read_json(source, "config_sentence_transformers.json").get("prompts") or {}
     kept = next((prompts[name] for name in ("passage", "document") if prompts.get(name)), "")
     return str(prompts.get("query") or ""), str(kept)
 
@@ -138,11 +168,12 @@ def embed_each(pipe: Pipeline, texts: Sequence[str], manner: Manner) -> Iterator
     """(index, vector) as they come: sorted by length, so not in the order given."""
     import torch
 
+    layers = dense_weights(str(pipe.model.name_or_path), manner.dense)
     for chunk in batches({index: len(text) for index, text in enumerate(texts)}, _BATCH):
         inputs = encode(pipe, [texts[index] for index in chunk], manner)
         with torch.inference_mode():
             states = pipe.model(**inputs).last_hidden_state
-            pooled = pool(states, inputs["attention_mask"], manner.pooling).float().cpu()
+            pooled = through_dense(pool(states, inputs["attention_mask"], manner.pooling).float().cpu(), layers)
         yield from zip(chunk, pooled, strict=True)
 
 
@@ -157,12 +188,18 @@ def encode(pipe: Pipeline, texts: Sequence[str], manner: Manner) -> dict[str, to
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
     """states (texts, tokens, size), mask (texts, tokens), 0 on padding -> (texts, size)."""
+    import torch
+
     if pooling == "cls":
         return states[:, 0]
+    if pooling == "lasttoken":
+        places = torch.arange(len(states), device=states.device)
+        return states[places, (mask * torch.arange(mask.shape[1], device=mask.device)).argmax(1)]
     counted = mask.unsqueeze(-1).to(states.dtype)
     if pooling == "max":
         return states.masked_fill(counted == 0, float("-inf")).amax(1)
-    return (states * counted).sum(1) / counted.sum(1).clamp(min=1e-9)
+    many = counted.sum(1).clamp(min=1e-9)
+    return (states * counted).sum(1) / (many.sqrt() if pooling == "mean_sqrt_len" else many)
 
 
 def unit(vectors: torch.Tensor) -> torch.Tensor:
@@ -182,7 +219,7 @@ def counted(pipe: Pipeline, texts: Sequence[str], manner: Manner) -> tuple[int, 
 
 def lines_of(text: Any, least: int, most: int) -> list[str]:
     """The lines that hold something. Raises UserError tasks.empty_text, tasks.too_few_lines, tasks.too_many_lines."""
-    lines = [line.strip() for line in str(text or "").splitlines() if line.strip()]
+    lines = [line.strip() for line in encodable(str(text or "")).splitlines() if line.strip()]
     if not lines:
         raise UserError("tasks.empty_text")
     if len(lines) < least:
@@ -193,27 +230,27 @@ def lines_of(text: Any, least: int, most: int) -> list[str]:
 
 
 def first_steps(pipe: Pipeline, text: str, manner: Manner) -> tuple[Step, ...]:
-    """From a text to its vector: tokens, tensors, hidden states, pooled, made as long as 1."""
-    import torch
-
+    """From a text to its vector: through all layers, then the last hidden states pooled, and made as long as 1."""
     inputs = encode(pipe, [text], manner)
-    with torch.inference_mode():
-        states = pipe.model(**inputs).last_hidden_state
-        vector = pool(states, inputs["attention_mask"], manner.pooling)[0].float().cpu()
+    given = f"{literal(manner.prefix)} + text" if manner.prefix else "text"
+    cut = cut_options(pipe, manner.limit) or ", truncation=True"
+    read = encoder_steps(pipe, inputs, {given: manner.prefix + text}, cut)
+    states = read.output.last_hidden_state
+    pooled = pool(states, inputs["attention_mask"], manner.pooling)[0].float().cpu()
+    dense, vector = _dense_steps(str(pipe.model.name_or_path), manner, pooled)
     pieces = tokenizer_of(pipe).convert_ids_to_tokens(inputs["input_ids"][0].tolist())
-    rows = states[0].float().cpu().tolist()
-    given = f'"{manner.prefix}" + text' if manner.prefix else "text"
-    shown = [f"{piece}: {numbers(row)}" for piece, row in zip(pieces[:4], rows[:4], strict=True)]
+    rows = states[0, :4].float().cpu().tolist()
+    shown = [f"{piece}: {numbers(row)}" for piece, row in zip(pieces, rows, strict=False)]
     return (
-        Step("tokens", (shortened(pieces),), f"{len(pieces)}", f"pieces = tokenizer({given}).tokens()"),
-        tensors_step(inputs, f'inputs = tokenizer({given}, truncation=True, return_tensors="pt")'),
+        *read.steps,
         Step(
             "hidden_states",
             (*shown, *(("…",) if len(pieces) > 4 else ())),
             str(tuple(states.shape)),
-            "states = model(**inputs).last_hidden_state",
+            f"states = {read.code}.last_hidden_state",
         ),
-        Step(f"pooling_{manner.pooling}", (numbers(vector.tolist()),), f"({len(vector)},)", _POOL[manner.pooling]),
+        Step(f"pooling_{manner.pooling}", (numbers(pooled.tolist()),), f"({len(pooled)},)", POOL[manner.pooling]),
+        *dense,
         Step(
             "unit_length",
             (f"÷ {float(vector.norm()):.4f}", numbers(unit(vector).tolist())),
@@ -223,65 +260,17 @@ def first_steps(pipe: Pipeline, text: str, manner: Manner) -> tuple[Step, ...]:
     )
 
 
-def numbers(values: Sequence[float], most: int = _SHOWN_VALUES) -> str:
-    """The first values of a vector."""
-    return " ".join(f"{value:.4f}" for value in values[:most]) + (" …" if len(values) > most else "")
-
-
-def embed_code(source: str, manner: Manner, normalized: bool = True) -> str:
-    """Python that defines `embed(texts)` with exactly this model, without this product."""
-    prefix = f"{literal(manner.prefix)} + text for text in texts" if manner.prefix else ""
-    given = f"[{prefix}]" if prefix else "texts"
-    length = f", max_length={manner.limit}" if manner.limit else ""
-    last = "torch.nn.functional.normalize(vectors, dim=-1)" if normalized else "vectors"
-    mask = '    mask = inputs["attention_mask"].unsqueeze(-1)\n' if manner.pooling != "cls" else ""
-    return f"""import torch
-from transformers import AutoModel, AutoTokenizer
-
-name = {literal(source)}
-tokenizer = AutoTokenizer.from_pretrained(name)
-model = AutoModel.from_pretrained(name, dtype="float32").eval()
-
-
-def embed(texts):
-    inputs = tokenizer({given}, padding=True, truncation=True{length}, return_tensors="pt")
-    with torch.inference_mode():
-        states = model(**inputs).last_hidden_state
-{mask}    vectors = {_POOL_MANY[manner.pooling]}
-    return {last}
-
-
-"""
-
-
-_POOL_MANY = {
-    "mean": "(states * mask).sum(1) / mask.sum(1)",
-    "cls": "states[:, 0]",
-    "max": 'states.masked_fill(mask == 0, float("-inf")).amax(1)',
-}
-_POOL = {"mean": "vector = states[0].mean(0)", "cls": "vector = states[0, 0]", "max": "vector = states[0].amax(0)"}
+def _dense_steps(source: str, manner: Manner, vector: torch.Tensor) -> tuple[list[Step], torch.Tensor]:
+    """A step for each dense layer, and what comes out of the last one."""
+    steps = []
+    for layer, weights in zip(manner.dense, dense_weights(source, manner.dense), strict=True):
+        vector = through_dense(vector, [weights])
+        code = f"dense = {load_code(layer)}\n{dense_code('vector', 'dense', layer)}"
+        steps.append(Step("dense", (numbers(vector.tolist()),), f"({len(vector)},)", code))
+    return steps, vector
 
 
 def _names(source: str) -> list[str]:
     """The parts of a folder or id that may be the model's name: the last one, and that of the Hub's cache."""
     parts = Path(source).parts
     return [part.split("--")[-1] for part in parts if part.startswith("models--")] + list(parts[-1:])
-
-
-def _read(source: str, name: str) -> dict[str, Any]:
-    """A small JSON file of a model; empty when it has none."""
-    path: Any = Path(source) / name
-    if not Path(source).is_dir():
-        from huggingface_hub import try_to_load_from_cache
-
-        try:
-            path = try_to_load_from_cache(source, name)
-        except ValueError:
-            return {}
-    if not isinstance(path, (str, Path)):
-        return {}
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
-from backend.tasks.base import Text, check_params, param
+from backend.tasks.base import RunsOn, Text, check_params, param
 from backend.tasks.context import ends_of, limited, tokenizer_of
 from backend.tasks.decoding import StopAt, TokenQueue, sampling
 
@@ -23,7 +23,7 @@ _MOST_TOKENS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WritingParams:
+class WritingParams(RunsOn):
     """How the next token is chosen, how long the text becomes, and how many texts come."""
 
     max_new_tokens: int = param(128, minimum=1, maximum=1024, step=1)
@@ -87,9 +87,7 @@ def inputs_of(wanted: Wanted, text: str, params: WritingParams) -> tuple[Any, in
 
     Raises UserError tasks.text_too_long, and tasks.too_large where the decoder has no room for so long a text.
     """
-    if room := _room(wanted.pipe.model.config):
-        if params.max_new_tokens >= room:
-            raise UserError("tasks.too_large", name="max_new_tokens", value=params.max_new_tokens, maximum=room - 1)
+    _refuse_no_room(wanted, params)
     limit = tokenizer_of(wanted.pipe).model_max_length
     inputs = wanted.pipe.preprocess(wanted.before + text, **wanted.options)
     tokens = inputs["input_ids"].shape[1]
@@ -116,6 +114,13 @@ def _room(config: Any) -> int:
     decoder = config.decoder if hasattr(getattr(config, "decoder", None), "model_type") else config
     named = ("max_decoder_position_embeddings", "max_position_embeddings")
     return next((int(getattr(decoder, name)) for name in named if getattr(decoder, name, None)), 0)
+
+
+def _refuse_no_room(wanted: Wanted, params: WritingParams) -> None:
+    """Raise UserError tasks.too_large where the decoder has no positions for so long a text."""
+    room = _room(wanted.pipe.model.config)
+    if room and params.max_new_tokens >= room:
+        raise UserError("tasks.too_large", name="max_new_tokens", value=params.max_new_tokens, maximum=room - 1)
 
 
 def whole(wanted: Wanted, text: str) -> str:
@@ -182,10 +187,18 @@ def _texts(pipe: Any, rows: Any) -> list[str]:
     return [str(record[f"{pipe.return_name}_text"]) for record in records]
 
 
-def written_for(wanted: Wanted, texts: Sequence[str], params: WritingParams) -> list[list[str]]:
-    """What is written for each of several texts, in one batch."""
+def written_for(
+    wanted: Wanted, texts: Sequence[str], params: WritingParams, stops: Sequence[threading.Event] = ()
+) -> list[list[str]]:
+    """What is written for each of several texts, in one batch; all of them end where one of `stops` is set.
+
+    Raises UserError tasks.too_large, as `inputs_of` does.
+    """
+    _refuse_no_room(wanted, params)
     given = [wanted.before + text for text in texts]
-    pipe = wanted.pipe
-    records = pipe(given, batch_size=len(given), truncation=True, **wanted.options, **params.arguments())
+    pipe, options = wanted.pipe, {**wanted.options, **params.arguments()}
+    if stops:
+        options["stopping_criteria"] = [StopAt(stops)]
+    records = pipe(given, batch_size=len(given), truncation=True, **options)
     key = f"{pipe.return_name}_text"
     return [[str(one[key]) for one in (answer if isinstance(answer, list) else [answer])] for answer in records]

@@ -14,15 +14,15 @@ from backend.tasks.embedding import (
     EmbeddingTask,
     counted,
     embed,
-    embed_code,
     embed_each,
     encode,
     first_steps,
     lines_of,
-    manner_of,
     manner_of_pipe,
+    manner_to_say,
     unit,
 )
+from backend.tasks.embedding_code import embed_code
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +86,8 @@ class FeatureExtraction(EmbeddingTask):
             tuple(raw.norm(dim=-1).tolist()),
             places,
             kept,
-            (1, read, raw.shape[1]),
+            # Behind the pooling a dense layer may have made the vector another size.
+            (1, read, int(pipe.model.config.hidden_size or raw.shape[1])),
             tokens,
             cut,
             manner.limit,
@@ -121,7 +122,8 @@ class FeatureExtraction(EmbeddingTask):
         """Prints shape and first numbers of the vectors, and from three on the places on the map."""
         texts = lines_of(values.get("texts"), 1, MOST_TEXTS)
         listed = "".join(f"    {literal(text)},\n" for text in texts)
-        code = f"""{embed_code(source, manner_of(source, params), params.normalize)}texts = [
+        begun = embed_code(source, manner_to_say(source, params, values), params.normalize, on=params.place)
+        code = f"""{begun}texts = [
 {listed}]
 vectors = embed(texts)
 print(tuple(vectors.shape))

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
 from backend.exports.snippet import literal
-from backend.tasks.base import Blanks, Example, Input, Step, Task, check_params, param
-from backend.tasks.context import batches, context_length, shortened, tensors_step, tokenizer_of
+from backend.tasks.base import Blanks, Example, Input, RunsOn, Step, Task, check_params, param
+from backend.tasks.context import batches, context_length, encodable, tokenizer_of
+from backend.tasks.layers import beginning, encoder_steps
+from backend.tasks.whatif import SWITCHES
 
 if TYPE_CHECKING:
     from transformers import Pipeline
@@ -26,7 +28,7 @@ _BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FillMaskParams:
+class FillMaskParams(RunsOn):
     """What may be set beside the text."""
 
     top_k: int = param(5, minimum=1, maximum=50, step=1)
@@ -46,6 +48,7 @@ class FillMask(Task):
     inputs = (Input("text"),)
     params = FillMaskParams
     auto_class = "AutoModelForMaskedLM"
+    what_ifs = tuple(SWITCHES)
     examples = (
         Example("en", {"text": "This course will teach you all about ____ models."}, course="tasks"),
         Example("en", {"text": "Paris is the ____ of France, and Rome is the capital of ____."}),
@@ -102,16 +105,17 @@ class FillMask(Task):
                 yield index, row
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: FillMaskParams) -> tuple[Step, ...]:
-        """Tokens, tensors, and of each mask the largest logits and what they become."""
+        """Masks, tokens, tensors, all layers, and of each mask the largest logits and what they become."""
         import torch
 
-        text = _masked(str(values.get("text") or ""), _mask_of(pipe))
+        typed = str(values.get("text") or "")
+        text = _masked(typed, _mask_of(pipe))
         _checked_length(pipe, text)
         tokenizer = tokenizer_of(pipe)
         inputs = tokenizer(text, return_tensors="pt").to(pipe.model.device)
         ids = inputs["input_ids"][0].tolist()
-        with torch.inference_mode():
-            logits = pipe.model(**inputs).logits[0].float().cpu()
+        read = encoder_steps(pipe, inputs, {"text": text})
+        logits = read.output.logits[0].float().cpu()
         masks = [place for place, token in enumerate(ids) if token == tokenizer.mask_token_id]
         targets = _targets(pipe, params.targets)
         only = torch.tensor(tokenizer.convert_tokens_to_ids(targets) if targets else range(logits.shape[-1]))
@@ -124,12 +128,17 @@ class FillMask(Task):
             names = [_shown(str(tokenizer.decode([token]))) for token in found.tolist()]
             raw += [f"{before}{name}: {value:.4f}" for name, value in zip(names, best.values.tolist(), strict=True)]
             shares += [f"{before}{name}: {value:.4f}" for name, value in zip(names, of_all, strict=True)]
+        shape = str((len(masks), logits.shape[-1]))
         return (
-            Step("tokens", (shortened(tokenizer.convert_ids_to_tokens(ids)),), f"{len(ids)}", _TOKENS),
-            tensors_step(inputs, 'inputs = tokenizer(text, return_tensors="pt")'),
-            Step("mask_logits", tuple(raw), str((1, *logits.shape)), _LOGITS),
-            Step("mask_shares", tuple(shares), str((len(masks), logits.shape[-1])), "shares = logits.softmax(-1)"),
+            *((Step("masked", (beginning(text),), "", _MASKED),) if BLANK.search(typed) else ()),
+            *read.steps,
+            Step("mask_logits", tuple(raw), shape, _LOGITS.format(output=read.code)),
+            Step("mask_shares", tuple(shares), shape, "shares = logits.softmax(-1)"),
         )
+
+    def read_text(self, pipe: Pipeline, values: Mapping[str, Any], params: FillMaskParams) -> Mapping[str, Any]:
+        """The text with the model's own masks."""
+        return {**values, "text": _masked(str(values.get("text") or ""), _mask_of(pipe))}
 
     def settled(self, pipe: Pipeline, values: Mapping[str, Any], params: FillMaskParams) -> Mapping[str, Any]:
         """The words as tokens of this model."""
@@ -143,7 +152,7 @@ class FillMask(Task):
         blank = 'text = re.sub("[_＿]{3,}", filler.tokenizer.mask_token, text)\n' if BLANK.search(text) else ""
         return f"""{"import re" + chr(10) * 2 if blank else ""}from transformers import pipeline
 
-filler = pipeline("fill-mask", model={literal(source)}, dtype="float32")
+filler = pipeline("fill-mask", model={literal(source)}, {params.loaded})
 text = {literal(text)}
 {blank}answer = filler(text, top_k={params.top_k}{only})
 for mask in answer if isinstance(answer[0], list) else [answer]:
@@ -152,13 +161,13 @@ for mask in answer if isinstance(answer[0], list) else [answer]:
 """
 
 
-_TOKENS = "pieces = tokenizer(text).tokens()"
-_LOGITS = 'logits = model(**inputs).logits[inputs["input_ids"] == tokenizer.mask_token_id]'
+_MASKED = 'text = re.sub("[_＿]{3,}", tokenizer.mask_token, text)'
+_LOGITS = 'logits = {output}.logits[inputs["input_ids"] == tokenizer.mask_token_id]'
 
 
 def words_of(targets: str) -> list[str]:
     """The words between commas or line ends, each once."""
-    return list(dict.fromkeys(word.strip() for word in _BETWEEN.split(targets) if word.strip()))
+    return list(dict.fromkeys(word.strip() for word in _BETWEEN.split(encodable(targets)) if word.strip()))
 
 
 def _arguments(pipe: Pipeline, params: FillMaskParams) -> dict[str, Any]:
@@ -196,7 +205,7 @@ def _masked(text: str, mask: str) -> str:
     """The text with the model's own mask in each blank. Raises UserError for a text with none, or with another's."""
     if not text.strip():
         raise UserError("tasks.empty_text")
-    text = BLANK.sub(lambda _: mask, text)
+    text = BLANK.sub(lambda _: mask, encodable(text))
     other = next((found[0] for found in _MASKS.finditer(text) if found[0] != mask), None)
     if other:
         raise UserError("tasks.other_mask", found=other, mask=mask)

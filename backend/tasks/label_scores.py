@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from backend.tasks.base import Step
+
+if TYPE_CHECKING:
+    import torch
 
 Function = Literal["softmax", "sigmoid", "none"]
 EVEN = 0.5
@@ -47,3 +52,24 @@ def function_of(config: Any, chosen: str) -> Function:
     if config.problem_type == "regression":
         return "none"
     return "sigmoid" if config.problem_type == "multi_label_classification" or config.num_labels == 1 else "softmax"
+
+
+def label_steps(config: Any, function: Function, scores: torch.Tensor) -> tuple[Step, ...]:
+    """Which labels the scores, (labels,), give by their places in `id2label`; none of a model of one score."""
+    if function == "none" and len(scores) < 2:
+        return ()
+    names = [str(config.id2label[place]) for place in range(len(scores))]
+    if function != "sigmoid":
+        best = int(scores.argmax())
+        return (Step("label", label_lines(names, [best]), "", "label = model.config.id2label[int(scores.argmax())]"),)
+    least = thresholds(config, names)
+    pairs = zip(scores.tolist(), least, strict=True)
+    places = [place for place, (score, wanted) in enumerate(pairs) if score >= wanted]
+    bound = f"model.config.thresholds.get(name, {EVEN})" if getattr(config, "thresholds", None) else f"{EVEN}"
+    code = f"labels = [name for place, name in model.config.id2label.items() if scores[place] >= {bound}]"
+    return (Step("labels_given", label_lines(names, places), f"{len(places)}", code),)
+
+
+def label_lines(names: Sequence[str], places: Sequence[int]) -> tuple[str, ...]:
+    """Each place and the label that stands there, for a step; a dash for none."""
+    return tuple(f"{place} → {names[place]}" for place in places) or ("—",)

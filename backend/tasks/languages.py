@@ -19,6 +19,25 @@ bg Bulgarian 保加利亚语 bul_Cyrl|hr Croatian 克罗地亚语 hrv_Latn|sk Sl
 """
 LANGUAGES = {row.split()[0]: tuple(row.split()[1:]) for row in _NAMES.replace("\n", "|").split("|") if row}
 """ISO 639-1 code to (English name, Chinese name, code of NLLB)."""
+# What else they are called: by Marian's models (ISO 639-3), by libraries (639-2), by people.
+_ALSO = {
+    "zh": "cmn chi mandarin 汉语 漢語 普通话 普通話",
+    "ar": "ara",
+    "fa": "fas per",
+    "ms": "msa zlm may",
+    "sw": "swa",
+    "fr": "fre",
+    "de": "ger",
+    "ro": "rum",
+    "nl": "dut",
+    "cs": "cze",
+    "el": "gre",
+    "sk": "slo",
+    "he": "iw",
+}
+# Chinese by country, where a code or a person says no script.
+_SCRIPTS = {"cn": "hans", "sg": "hans", "tw": "hant", "hk": "hant", "mo": "hant"}
+_IN_WORDS = {"hans": ("simplified", "简体", "簡體"), "hant": ("traditional", "繁体", "繁體")}
 # As mBART, NLLB and PLBart have them.
 _CODE = re.compile(r"[a-z]{2,3}_[A-Z]{2}|[a-z]{3}_[A-Z][a-z]{3}|__\w+__")
 _SHOWN = 12
@@ -27,26 +46,52 @@ _SHOWN = 12
 def language_of(wanted: str) -> str | None:
     """The ISO 639-1 code of what a person wrote: "en", "eng", "en_XX", "eng_Latn", "English", "英语". None: unknown."""
     word = wanted.strip().casefold()
-    start = re.split(r"[_-]", word)[0]
+    words = re.findall(r"[^\W_]+", word) or [""]
     for code, (english, chinese, nllb) in LANGUAGES.items():
-        names = (code, english.casefold(), chinese, nllb.casefold(), nllb[:3])
-        if word in names or start in (code, nllb[:3]):
+        also = _ALSO.get(code, "").split()
+        if words[0] in (code, nllb[:3], *also) or english.casefold() in words:
+            return code
+        if any(name in word or name in word.replace("文", "语") for name in (chinese, *also) if not name.isascii()):
             return code
     return None
 
 
 def code_among(wanted: str, codes: Sequence[str]) -> str | None:
-    """What a person wrote, as one of a model's own codes; None where it is none of them."""
-    exact = next((code for code in codes if code.casefold() == wanted.strip().casefold()), None)
+    """What a person wrote, as one of a model's own codes; None where it is none of them.
+
+    Of several codes of the language the one in the script that was asked for, or in its usual one; another script only
+    where there is nothing else.
+    """
+    exact = next((code for code in codes if _plain(code) == _plain(wanted)), None)
     if exact is not None:
         return exact
     language = language_of(wanted)
     if language is None:
         return None
     nllb = LANGUAGES[language][2]
-    # The usual script before others that the language is written in.
-    fitting = [code for code in codes if language_of(code) == language]
-    return nllb if nllb in fitting else next(iter(fitting), None)
+    script = _script(wanted) or nllb[4:].casefold()
+
+    def distance(code: str) -> tuple[bool, bool, bool]:
+        own = _script(code)
+        return own not in (script, ""), own != script, code != nllb
+
+    return min((code for code in codes if language_of(code) == language), key=distance, default=None)
+
+
+def _plain(code: str) -> str:
+    return code.strip().casefold().replace("-", "_")
+
+
+def _script(code: str) -> str:
+    """The script that a code or a person names, in lower case: "hans" of "cmn_Hans", "zh-CN" and "简体中文". Or ""."""
+    word = _plain(code)
+    for script, names in _IN_WORDS.items():
+        if any(name in word for name in names):
+            return script
+    parts = word.split("_")[1:]
+    if language_of(code) == "zh":
+        parts = [_SCRIPTS.get(part, part) for part in parts]
+    return next((part for part in parts if len(part) == 4), "")
 
 
 def codes_of(tokenizer: Any) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
 from backend.exports.snippet import literal
-from backend.tasks.base import Example, Input, Span, Spans, Step, Task, check_params, param
-from backend.tasks.context import limited, tokenizer_of
+from backend.tasks.base import Example, Input, RunsOn, Span, Spans, Step, Task, check_params, param
+from backend.tasks.context import encodable, limited, tokenizer_of
 from backend.tasks.question_answering_code import CODE
 from backend.tasks.question_answering_steps import steps_of
 
@@ -30,7 +30,7 @@ _NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0e7f]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuestionAnsweringParams:
+class QuestionAnsweringParams(RunsOn):
     """The question and the text, which many texts at once share, and how answers are looked for."""
 
     question: str = param("")
@@ -148,11 +148,11 @@ class QuestionAnswering(Task):
         elif params.each == "question":
             if not params.context.strip():
                 raise UserError("tasks.no_context")
-            both = [(text, params.context) for text in texts]
+            both = [(text, encodable(params.context)) for text in texts]
         else:
             if not params.question.strip():
                 raise UserError("tasks.no_question")
-            both = [(params.question.strip(), text) for text in texts]
+            both = [(encodable(params.question.strip()), text) for text in texts]
         for index in sorted(range(len(both)), key=lambda index: sum(map(len, both[index]))):
             question, context = (text.strip() if place == 0 else text for place, text in enumerate(both[index]))
             row: dict[str, Any] = {"answer": "", "score": None, "start": None, "end": None}
@@ -191,6 +191,8 @@ class QuestionAnswering(Task):
         align = _aligned(params, context)
         return CODE.format(
             source=literal(source),
+            dtype=params.dtype,
+            moved=params.moved,
             questions="[" + ", ".join(literal(question) for question in questions) + "]",
             context=literal(context),
             both="context, question" if left else "question, context",
@@ -210,8 +212,8 @@ class QuestionAnswering(Task):
 
 def asked_of(values: Mapping[str, Any]) -> tuple[list[str], str]:
     """The questions, one a line, and the text. Raises UserError tasks.no_question, no_context, too_many_questions."""
-    questions = [line.strip() for line in str(values.get("question") or "").splitlines() if line.strip()]
-    context = str(values.get("context") or "")
+    questions = [line.strip() for line in encodable(str(values.get("question") or "")).splitlines() if line.strip()]
+    context = encodable(str(values.get("context") or ""))
     if not questions:
         raise UserError("tasks.no_question")
     if not context.strip():

@@ -6,7 +6,7 @@ CODE = """import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained({source})
-model = AutoModelForQuestionAnswering.from_pretrained({source}, dtype="float32").eval()
+model = AutoModelForQuestionAnswering.from_pretrained({source}, dtype="{dtype}").eval(){moved}
 questions = {questions}
 context = {context}
 
@@ -18,14 +18,14 @@ for question in questions:
     )
     found, no_answer = {{}}, 1.0
     for number, ids in enumerate(windows["input_ids"]):
-        inputs = {{name: torch.tensor([windows[name][number]]) for name in {names}}}
+        inputs = {{name: torch.tensor([windows[name][number]], device=model.device) for name in {names}}}
         with torch.inference_mode():
             output = model(**inputs)
         # An answer stands in the text; the first token stands for "no answer".
         parts = windows.sequence_ids(number)
         closed = torch.tensor([{closed} for part, token in zip(parts, ids)])
-        start = output.start_logits[0].masked_fill(closed, -10000.0).softmax(-1)
-        end = output.end_logits[0].masked_fill(closed, -10000.0).softmax(-1)
+        start = output.start_logits[0].float().cpu().masked_fill(closed, -10000.0).softmax(-1)
+        end = output.end_logits[0].float().cpu().masked_fill(closed, -10000.0).softmax(-1)
         no_answer = min(no_answer, float(start[0] * end[0]))
         start[0] = end[0] = 0.0
         # The chance of every span: that of its start times that of its end, no longer than allowed.

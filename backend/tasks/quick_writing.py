@@ -14,13 +14,14 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.context import ends_of, tokenizer_of
-from backend.workspace import keep_newest, stamp
+from backend.workspace import disk_error, keep_newest, stamp
 
 if TYPE_CHECKING:
     from transformers import Pipeline
@@ -41,7 +42,7 @@ _converting = threading.Lock()
 def converted(pipe: Pipeline) -> Path:
     """The folder with the pipeline's model as CTranslate2 reads it, int8; made once, which takes seconds to minutes.
 
-    Raises UserError tasks.quick_unsupported, tasks.quick_not_cpu.
+    Raises UserError tasks.quick_unsupported, tasks.quick_not_cpu, and the workspace's for a failed write.
     """
     kind = str(pipe.model.config.model_type)
     source = Path(str(pipe.model.name_or_path))
@@ -53,7 +54,9 @@ def converted(pipe: Pipeline) -> Path:
     with _converting:
         if not (folder / "model.bin").is_file():
             _convert(source, folder, kind)
-    os.utime(folder)
+    # Of a cache that is there to be read only nothing is tidied away.
+    with suppress(OSError):
+        os.utime(folder)
     return folder
 
 
@@ -104,6 +107,7 @@ print(tokenizer.decode([step.token_id for step in steps], skip_special_tokens=Tr
 def _options(params: GenerationParams, ends: list[int]) -> dict[str, Any]:
     options: dict[str, Any] = {
         "max_length": params.max_new_tokens,
+        "min_length": params.min_new_tokens,
         "repetition_penalty": params.repetition_penalty,
         "sampling_topk": params.top_k if params.do_sample else 1,
         "end_token": ends,
@@ -116,14 +120,22 @@ def _options(params: GenerationParams, ends: list[int]) -> dict[str, Any]:
 def _convert(source: Path, folder: Path, kind: str) -> None:
     from ctranslate2.converters import TransformersConverter
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".half-"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".half-"))
+    except OSError as error:
+        raise disk_error(error, folder) from error
     try:
         TransformersConverter(str(source)).convert(str(made), quantization="int8", force=True)
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
-    except (OSError, MemoryError):
+    except MemoryError:
         raise
+    except OSError as error:
+        # The library's own of this kind, for a model that lacks a file, say no number of the system.
+        if error.errno is None:
+            raise UserError("tasks.quick_unsupported", kind=kind) from error
+        raise disk_error(error, folder) from error
     except Exception as error:
         # What a model of a known kind may have that the converter does not know: it says so in many ways.
         log.warning("not converted: %s", source, exc_info=error)

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from backend.exports.snippet import literal
 from backend.tasks.base import Example, Input, Matrix, Step, check_params
+from backend.tasks.context import numbers
 from backend.tasks.embedding import (
     EmbeddingParams,
     EmbeddingTask,
     counted,
     embed,
-    embed_code,
     embed_each,
     first_steps,
     lines_of,
-    manner_of,
     manner_of_pipe,
-    numbers,
+    manner_to_say,
     unit,
 )
+from backend.tasks.embedding_code import embed_code
 
 if TYPE_CHECKING:
     import torch
@@ -145,7 +145,7 @@ class SentenceSimilarity(EmbeddingTask):
         """Prints a row of similarities for each text."""
         texts = lines_of(values.get("texts"), 2, MOST_TEXTS)
         listed = "".join(f"    {literal(text)},\n" for text in texts)
-        return f"""{embed_code(source, manner_of(source, params))}texts = [
+        return f"""{embed_code(source, manner_to_say(source, params, values), on=params.place)}texts = [
 {listed}]
 vectors = embed(texts)
 for row in (vectors @ vectors.T).tolist():

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
 from backend.exports.snippet import literal
-from backend.tasks.base import Bars, Example, Input, Step, Task, check_params, param
-from backend.tasks.context import batches, context_length, shortened, tensors_step, text_of, tokenizer_of
-from backend.tasks.label_scores import function_of, score_range, table_row, thresholds
+from backend.tasks.base import Bars, Example, Input, RunsOn, Step, Task, check_params, param
+from backend.tasks.context import batches, context_length, encodable, limit_to_say, text_of, tokenizer_of
+from backend.tasks.label_scores import function_of, label_steps, score_range, table_row, thresholds
+from backend.tasks.layers import cut_options, encoder_steps
 from backend.tasks.whatif import SWITCHES
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClassificationParams:
+class ClassificationParams(RunsOn):
     """What may be set beside the text."""
 
     top_k: int | None = param(None, minimum=1, maximum=1000, step=1, optional=True)
@@ -86,7 +87,8 @@ class TextClassification(Task):
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """Best label, its score and all labels' scores for each text; shortest first. Empty texts give empty cells.
 
-        Where labels do not compete `label` holds all that are given; a model of scores gives its score alone.
+        So do those that are too long where they may not be cut. Where labels do not compete `label` holds all that are
+        given; a model of scores gives its score alone.
         """
         seconds = list(pairs) or [""] * len(texts)
         lengths = {i: len(text) + len(seconds[i]) for i, text in enumerate(texts) if text.strip()}
@@ -99,8 +101,9 @@ class TextClassification(Task):
         finish: dict[str, Any] = {"function_to_apply": function, "top_k": params.top_k, "_legacy": False}
         for chunk in batches(lengths, most):
             if not params.truncation:
-                for index in chunk:
-                    _count(pipe, texts[index], params, seconds[index])
+                long = [index for index in chunk if _too_long(pipe, texts[index], seconds[index])]
+                yield from ((index, {"label": "", "score": None}) for index in long)
+                chunk = [index for index in chunk if index not in long]
             paired = [index for index in chunk if seconds[index].strip()]
             for alike in filter(None, (paired, [index for index in chunk if index not in paired])):
                 pair = [seconds[index] for index in alike] if alike is paired else None
@@ -111,26 +114,26 @@ class TextClassification(Task):
                     yield index, table_row(pipe.model.config, function, rows)
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: ClassificationParams) -> tuple[Step, ...]:
-        """Tokens, tensors, logits and scores, as this model makes them of this text."""
-        import torch
-
+        """Text, tokens, tensors, all layers, logits, scores and label, as this model makes them of this text."""
         text, pair = text_of(values), _pair(values)
         _count(pipe, text, params, pair)
-        inputs = _encode(pipe, text, pair)
-        given = "text, text_pair" if pair else "text"
-        with torch.inference_mode():
-            logits = pipe.model(**inputs.to(pipe.model.device)).logits[0].float().cpu()
+        inputs = _encode(pipe, text, pair).to(pipe.model.device)
+        given = {"text": text} | ({"text_pair": pair} if pair else {})
+        read = encoder_steps(pipe, inputs, given, cut_options(pipe, context_length(pipe)))
+        logits = read.output.logits[0].float().cpu()
         function = function_of(pipe.model.config, params.function)
         scores = {"softmax": logits.softmax(-1), "sigmoid": logits.sigmoid(), "none": logits}[function]
         labels = pipe.model.config.id2label or {}
-        ids = inputs["input_ids"][0].tolist()
-        pieces = tokenizer_of(pipe).convert_ids_to_tokens(ids)
         return (
-            Step("tokens", (shortened(pieces),), f"{len(pieces)}", f"pieces = tokenizer({given}).tokens()"),
-            tensors_step(inputs, f'inputs = tokenizer({given}, truncation=True, return_tensors="pt")'),
-            Step("logits", _named(labels, logits), f"(1, {len(logits)})", "logits = model(**inputs).logits"),
+            *read.steps,
+            Step("logits", _named(labels, logits), f"(1, {len(logits)})", f"logits = {read.code}.logits"),
             Step(function, _named(labels, scores), f"({len(scores)},)", _SCORE_CODE[function]),
+            *label_steps(pipe.model.config, function, scores),
         )
+
+    def settled(self, pipe: Pipeline, values: Mapping[str, Any], params: ClassificationParams) -> Mapping[str, Any]:
+        """The most tokens read, where the tokenizer does not say it."""
+        return {**values, "limit": limit_to_say(pipe, context_length(pipe))}
 
     def snippet(self, source: str, values: Mapping[str, Any], params: ClassificationParams) -> str:
         """Prints label and score of each bar."""
@@ -139,11 +142,12 @@ class TextClassification(Task):
             arguments += f', function_to_apply="{params.function}"'
         if params.truncation:
             arguments += ", truncation=True"
+            arguments += f", max_length={values['limit']}" if values.get("limit") else ""
         text, pair = text_of(values), _pair(values)
         question = f'{{"text": {literal(text)}, "text_pair": {literal(pair)}}}' if pair else literal(text)
         return f"""from transformers import pipeline
 
-classifier = pipeline("text-classification", model={literal(source)}, dtype="float32")
+classifier = pipeline("text-classification", model={literal(source)}, {params.loaded})
 for row in classifier({question}, {arguments}):
     print(row["label"], row["score"])
 """
@@ -158,7 +162,7 @@ _SCORE_CODE = {
 
 def _pair(values: Mapping[str, Any]) -> str:
     """The second text, "" where there is none."""
-    text = str(values.get("text_pair") or "")
+    text = encodable(str(values.get("text_pair") or ""))
     return text if text.strip() else ""
 
 
@@ -206,6 +210,11 @@ def _count(pipe: Pipeline, text: str, params: ClassificationParams, pair: str = 
     if read < tokens:
         ids = tokenizer(text, pair or None, truncation=True, max_length=limit)["input_ids"]
     return tokens, read, ids.count(unknown) if unknown is not None else 0
+
+
+def _too_long(pipe: Pipeline, text: str, pair: str) -> bool:
+    limit = context_length(pipe)
+    return bool(limit) and len(tokenizer_of(pipe)(text, pair or None, verbose=False)["input_ids"]) > limit
 
 
 def _named(labels: Mapping[Any, str], values: Any) -> tuple[str, ...]:

@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks import quick_writing
-from backend.tasks.base import Example, Input, Step, Task, Text, check_params, param
-from backend.tasks.context import context_length, ends_of, tokenizer_of
+from backend.tasks.base import Example, Input, RunsOn, Step, Task, Text, check_params, param
+from backend.tasks.context import context_length, encodable, ends_of, tokenizer_of
 from backend.tasks.decoding import StopAt, TokenQueue, as_written, sampling
+from backend.tasks.generation_steps import steps_of
 
 if TYPE_CHECKING:
     import torch
-    from transformers import Pipeline
+    from transformers import Pipeline, PreTrainedTokenizerBase
 
     from backend.models import ModelFacts
 
 _ROLES = ("system", "user", "assistant")
-_SHOWN_TOKENS = 24
-_SHOWN_CANDIDATES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationParams:
+class GenerationParams(RunsOn):
     """How the next token is chosen, and when to end."""
 
     mode: str = param("auto", choices=("auto", "chat", "complete"))
@@ -34,6 +33,8 @@ class GenerationParams:
     system: str = param("")
     """Instructions that stand before the chat; empty: what the template itself puts there."""
     max_new_tokens: int = param(200, minimum=1, maximum=2000, step=1)
+    min_new_tokens: int = param(0, minimum=0, maximum=2000, step=1)
+    """Tokens before the answer may end."""
     do_sample: bool = param(True)
     """Draw the next token by its probability; else always take the likeliest one."""
     temperature: float = param(0.7, minimum=0.05, maximum=2.0, step=0.05)
@@ -43,6 +44,12 @@ class GenerationParams:
     """Draw only from the likeliest tokens whose probabilities add up to this; 1 is no such limit."""
     repetition_penalty: float = param(1.1, minimum=1.0, maximum=2.0, step=0.05)
     """What was written already becomes so many times less likely; 1 is no penalty."""
+    num_beams: int = param(1, minimum=1, maximum=8, step=1)
+    """How many beginnings are followed side by side; 1 takes the likeliest token. Sampling has one."""
+    length_penalty: float | None = param(None, minimum=-5.0, maximum=5.0, optional=True)
+    """Power of the length by which a beam's score is divided. None: the model's own."""
+    num_return_sequences: int = param(1, minimum=1, maximum=8, step=1)
+    """How many answers."""
     engine: str = param("plain", choices=("plain", "quick"))
     """plain: Transformers; quick: backend.tasks.quick_writing, on a CPU."""
     seed: int = param(0, minimum=0, maximum=2**31 - 1, step=1)
@@ -50,6 +57,35 @@ class GenerationParams:
 
     def __post_init__(self) -> None:
         check_params(self, "tasks.text-generation")
+        if self.min_new_tokens > self.max_new_tokens:
+            name, most = "min_new_tokens", self.max_new_tokens
+            raise UserError("tasks.too_large", name=name, value=self.min_new_tokens, maximum=most)
+        if not self.do_sample and self.num_return_sequences > self.num_beams:
+            raise UserError("tasks.more_than_beams", count=self.num_return_sequences, beams=self.num_beams)
+        if self.engine == "quick" and not self.grows:
+            raise UserError("tasks.quick_one_way")
+
+    @property
+    def beams(self) -> int:
+        """How many beams there are."""
+        return 1 if self.do_sample else self.num_beams
+
+    @property
+    def grows(self) -> bool:
+        """Whether there is one answer that grows token by token: of several beams any may be the best until the end."""
+        return self.beams == 1 and self.num_return_sequences == 1
+
+    def arguments(self) -> dict[str, Any]:
+        """What `generate` is given, but for sampling."""
+        given: dict[str, Any] = {"max_new_tokens": self.max_new_tokens}
+        if self.min_new_tokens:
+            given["min_new_tokens"] = self.min_new_tokens
+        if self.beams > 1:
+            given["num_beams"] = self.beams
+            given |= {} if self.length_penalty is None else {"length_penalty": self.length_penalty}
+        if self.num_return_sequences > 1:
+            given["num_return_sequences"] = self.num_return_sequences
+        return given
 
 
 class TextGeneration(Task):
@@ -82,76 +118,75 @@ class TextGeneration(Task):
         return params.mode == "chat" or (params.mode == "auto" and facts.has_chat_template)
 
     def run(self, pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams) -> Text:
-        """The whole answer. Raises UserError tasks.empty_text, no_chat_template, prompt_too_long or bad_chat."""
-        inputs = prompt_tensors(pipe, values, params)
-        if params.engine == "quick":
-            return _quick_answer(pipe, list(_quick(pipe, inputs, params, threading.Event())), params, stopped=False)
-        ids = _generate(pipe, inputs, params)
-        return _answer(pipe, ids, params, stopped=False)
+        """The whole answer.
+
+        Raises UserError tasks.empty_text, no_chat_template, template_refuses, prompt_too_long or bad_chat.
+        """
+        return _written(pipe, values, params, threading.Event())
 
     def stream(
         self, pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams, stop: threading.Event
     ) -> Iterator[Text]:
-        """The answer after each token; the last one is finished. Closing the iterator ends the writing, too."""
+        """The answer after each token; the last one is finished. Closing the iterator ends the writing, too.
+
+        With several beams or answers only the whole comes.
+        """
+        if not params.grows:
+            yield _written(pipe, values, params, stop)
+            return
         inputs = prompt_tensors(pipe, values, params)
         ids: list[int] = []
         if params.engine == "quick":
-            written, answer = _quick(pipe, inputs, params, stop), _quick_answer
+            written = _quick(pipe, inputs, params, stop)
         else:
             written = as_written(lambda tokens, stops: _generate(pipe, inputs, params, tokens, stops), stop)
-            answer = _answer
         for token in written:
             ids.append(token)
             yield Text(_decode(pipe, ids).rstrip("\ufffd"), len(ids), finished=False)
-        yield answer(pipe, ids, params, stopped=stop.is_set())
+        stopped = stop.is_set()
+        if params.engine == "quick":
+            yield _quick_answer(pipe, ids, params, stopped)
+        else:
+            yield _answer(pipe, [ids], params, stopped)
 
     def batch(
-        self, pipe: Pipeline, texts: Sequence[str], params: GenerationParams, pairs: Sequence[str] = ()
+        self,
+        pipe: Pipeline,
+        texts: Sequence[str],
+        params: GenerationParams,
+        pairs: Sequence[str] = (),
+        *,
+        stop: threading.Event | None = None,
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """What is written to each text, one by one: each answer is the one the page gives. Shortest texts first."""
+        """What is written to each text, one by one: each answer is the one the page gives. Shortest texts first.
+
+        stop: ends within a token.
+        """
+        stop = stop or threading.Event()
         for index in sorted(range(len(texts)), key=lambda index: len(texts[index])):
             if not texts[index].strip():
                 yield index, {"answer": "", "tokens": 0, "stopped_by": ""}
                 continue
-            answer = self.run(pipe, {"messages": texts[index]}, params)
-            yield index, {"answer": answer.text, "tokens": answer.tokens, "stopped_by": answer.stopped_by}
+            try:
+                answer = _written(pipe, {"messages": texts[index]}, params, stop)
+            except UserError as error:
+                limit = context_length(pipe)
+                if error.key != "tasks.prompt_too_long" or params.max_new_tokens >= limit:
+                    raise
+                # This one has no room; the others have.
+                yield index, {"answer": "", "tokens": 0, "stopped_by": ""}
+                continue
+            if stop.is_set():
+                # What was begun is no answer.
+                return
+            others = {f"answer_{number}": text for number, text in enumerate(answer.others, 2)}
+            said = {"answer": answer.text, **others, "tokens": answer.tokens, "stopped_by": answer.stopped_by}
+            yield index, said
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams) -> tuple[Step, ...]:
-        """Prompt, tokens, tensors and the likeliest first tokens of the answer."""
-        import torch
-
+        """Prompt, tokens, tensors, all layers and the likeliest first tokens of the answer."""
         inputs = prompt_tensors(pipe, values, params)
-        ids = inputs["input_ids"][0].tolist()
-        tokenizer = tokenizer_of(pipe)
-        pieces = tokenizer.convert_ids_to_tokens(ids)
-        with torch.inference_mode():
-            logits = pipe.model(**inputs).logits[0, -1].float().cpu()
-        best = logits.topk(min(_SHOWN_CANDIDATES, len(logits)))
-        names = [repr(tokenizer.decode([token])) for token in best.indices.tolist()]
-        shares = logits.softmax(-1)[best.indices].tolist()
-        prompt = _prompt(pipe, values, params)
-        template = (
-            ()
-            if isinstance(prompt, str)
-            else (Step("template", tuple(str(tokenizer.decode(ids)).splitlines()), "", _TEMPLATE_CODE),)
-        )
-        return (
-            *template,
-            Step("tokens", (_shortened(pieces),), f"{len(ids)}", "pieces = tokenizer.convert_ids_to_tokens(ids)"),
-            Step("tensors", (f"input_ids: {_shortened(ids)}",), f"(1, {len(ids)})", 'inputs = {"input_ids": ids}'),
-            Step(
-                "next_logits",
-                tuple(f"{name}: {value:.2f}" for name, value in zip(names, best.values.tolist(), strict=True)),
-                f"({len(logits)},)",
-                "logits = model(**inputs).logits[0, -1]",
-            ),
-            Step(
-                "next_probabilities",
-                tuple(f"{name}: {share:.1%}" for name, share in zip(names, shares, strict=True)),
-                f"({len(logits)},)",
-                "probabilities = logits.softmax(-1)",
-            ),
-        )
+        return steps_of(pipe, inputs, _prompt(pipe, values, params))
 
     def snippet(self, source: str, values: Mapping[str, Any], params: GenerationParams) -> str:
         """Prints the answer. With sampling, `set_seed` in a process of its own draws what the page drew."""
@@ -159,7 +194,8 @@ class TextGeneration(Task):
         if params.engine == "quick":
             return _quick_snippet(source, messages, params)
         seed = f"set_seed({params.seed})\n" if params.do_sample else ""
-        arguments = [f"max_new_tokens={params.max_new_tokens}", f"do_sample={params.do_sample}"]
+        arguments = [f"{name}={value}" for name, value in params.arguments().items()]
+        arguments += [f"do_sample={params.do_sample}"]
         if params.do_sample:
             arguments += [f"temperature={params.temperature}", f"top_k={params.top_k}", f"top_p={params.top_p}"]
         arguments += [f"repetition_penalty={params.repetition_penalty}", "return_full_text=False"]
@@ -170,11 +206,20 @@ class TextGeneration(Task):
             fallback = ""
         return f"""from transformers import pipeline{", set_seed" if seed else ""}
 
-writer = pipeline("text-generation", model={literal(source)}, dtype="float32")
+writer = pipeline("text-generation", model={literal(source)}, {params.loaded})
 prompt = {prompt}
-{fallback}{seed}answer = writer(prompt, {", ".join(arguments)})
-print(answer[0]["generated_text"])
+{fallback}{seed}answers = writer(prompt, {", ".join(arguments)})
+for answer in answers:
+    print(answer["generated_text"])
 """
+
+
+def _written(pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams, stop: threading.Event) -> Text:
+    """The whole answer, or as much of it as there is when `stop` is set. Raises what `run` does."""
+    inputs = prompt_tensors(pipe, values, params)
+    if params.engine == "quick":
+        return _quick_answer(pipe, list(_quick(pipe, inputs, params, stop)), params, stopped=stop.is_set())
+    return _answer(pipe, _generate(pipe, inputs, params, stops=(stop,)), params, stopped=stop.is_set())
 
 
 def _quick(pipe: Pipeline, inputs: Mapping[str, Any], params: GenerationParams, stop: threading.Event) -> Iterator[int]:
@@ -203,24 +248,24 @@ def _quick_snippet(source: str, messages: list[dict[str, str]], params: Generati
     return quick_writing.snippet(source, prompt, params, "GenerationConfig.from_pretrained(name).eos_token_id")
 
 
-_TEMPLATE_CODE = "ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True)"
-
-
 def _generate(
     pipe: Pipeline,
     inputs: Mapping[str, Any],
     params: GenerationParams,
     streamer: TokenQueue | None = None,
     stops: Sequence[threading.Event] = (),
-) -> list[int]:
-    """Ids of what the model writes."""
+) -> list[list[int]]:
+    """Ids of what the model writes, the best answer first; each up to the token that ends it."""
+    given = params.arguments()
+    if params.do_sample:
+        # Our own last processor draws for each of them; what is left to generate is to take the only token left.
+        count = given.pop("num_return_sequences", 1)
+        inputs = {name: value.repeat_interleave(count, 0) for name, value in inputs.items()}
     written = pipe.model.generate(  # type: ignore[operator]
         **inputs,
-        max_new_tokens=params.max_new_tokens,
+        **{"num_beams": 1} | given,
         repetition_penalty=params.repetition_penalty,
-        # Sampling is done by our own last processor; what is left to generate is to take the only token left.
         do_sample=False,
-        num_beams=1,
         temperature=None,
         top_k=None,
         top_p=None,
@@ -228,7 +273,10 @@ def _generate(
         stopping_criteria=[StopAt(stops)] if stops else None,
         streamer=streamer,
     )
-    return written[0, inputs["input_ids"].shape[1] :].tolist()  # type: ignore[no-any-return]
+    ends = set(ends_of(pipe))
+    rows = written[:, inputs["input_ids"].shape[1] :].tolist()
+    lengths = [next((place for place, token in enumerate(row, 1) if token in ends), len(row)) for row in rows]
+    return [row[:length] for row, length in zip(rows, lengths, strict=True)]
 
 
 def _sampling(params: GenerationParams, device: torch.device) -> list[Any]:
@@ -243,14 +291,25 @@ def prompt_tensors(pipe: Pipeline, values: Mapping[str, Any], params: Generation
     if isinstance(prompt, str):
         inputs = tokenizer_of(pipe)(prompt, return_tensors="pt", verbose=False)
     else:
-        inputs = tokenizer_of(pipe).apply_chat_template(
-            prompt, add_generation_prompt=True, return_dict=True, return_tensors="pt"
-        )
+        inputs = _through_template(tokenizer_of(pipe), prompt)
     tokens, limit = inputs["input_ids"].shape[1], context_length(pipe)
     if limit and tokens + params.max_new_tokens > limit:
         raise UserError("tasks.prompt_too_long", tokens=tokens, wanted=params.max_new_tokens, limit=limit)
     device = pipe.model.device
     return {name: inputs[name].to(device) for name in ("input_ids", "attention_mask")}
+
+
+def _through_template(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> Any:
+    """The tensors of a chat. Raises UserError tasks.template_refuses with the template's own words."""
+    from jinja2 import TemplateError
+
+    try:
+        return tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+        )
+    except TemplateError as error:
+        # Some know no instructions, others only messages that take turns.
+        raise UserError("tasks.template_refuses", reason=str(error)[:200]) from error
 
 
 def _prompt(pipe: Pipeline, values: Mapping[str, Any], params: GenerationParams) -> str | list[dict[str, str]]:
@@ -269,13 +328,13 @@ def _messages(values: Mapping[str, Any], params: GenerationParams) -> list[dict[
     given = values.get("messages") or ""
     if isinstance(given, str):
         given = [{"role": "user", "content": given}]
-    messages = [{"role": str(one["role"]), "content": _plain(one["content"])} for one in given]
+    messages = [{"role": str(one["role"]), "content": encodable(_plain(one["content"]))} for one in given]
     if not messages or not messages[-1]["content"].strip():
         raise UserError("tasks.empty_text")
     if messages[-1]["role"] != "user" or any(one["role"] not in _ROLES for one in messages):
         raise UserError("tasks.bad_chat")
     if params.system.strip():
-        return [{"role": "system", "content": params.system.strip()}, *messages]
+        return [{"role": "system", "content": encodable(params.system.strip())}, *messages]
     return messages
 
 
@@ -287,11 +346,12 @@ def _plain(content: Any) -> str:
     return "".join(part if isinstance(part, str) else str(part.get("text", "")) for part in parts)
 
 
-def _answer(pipe: Pipeline, ids: list[int], params: GenerationParams, stopped: bool) -> Text:
+def _answer(pipe: Pipeline, rows: list[list[int]], params: GenerationParams, stopped: bool) -> Text:
+    ids, others = rows[0], tuple(_decode(pipe, row) for row in rows[1:])
     if ids and ids[-1] in ends_of(pipe):
-        return Text(_decode(pipe, ids), len(ids), stopped_by="end")
+        return Text(_decode(pipe, ids), len(ids), stopped_by="end", others=others)
     full = len(ids) >= params.max_new_tokens
-    return Text(_decode(pipe, ids), len(ids), stopped_by="person" if stopped and not full else "length")
+    return Text(_decode(pipe, ids), len(ids), stopped_by="person" if stopped and not full else "length", others=others)
 
 
 def _decode(pipe: Pipeline, ids: list[int]) -> str:
@@ -301,9 +361,3 @@ def _decode(pipe: Pipeline, ids: list[int]) -> str:
 def _chat_literal(messages: list[dict[str, str]]) -> str:
     """The messages as Python, one a line."""
     return "[\n" + "".join(f"    {literal(message)},\n" for message in messages) + "]"
-
-
-def _shortened(values: Sequence[object]) -> str:
-    """The last values with spaces between: a prompt's end is what the answer follows."""
-    more = len(values) - _SHOWN_TOKENS
-    return (f"(+{more}) … " if more > 0 else "") + " ".join(str(value) for value in values[-_SHOWN_TOKENS:])

@@ -100,7 +100,14 @@ def _marian(tokenizer: Any, params: TranslationParams) -> str:
         # A family of languages ("ROMANCE", "mul") may hold any.
         if language.strip() and language_of(own or "") not in (None, language_of(language)):
             raise UserError("tasks.other_pair", found=built_in)
-    return f">>{_code('target', params.target, codes)}<< " if codes else ""
+    return f">>{_code('target', params.target or _only_target(tokenizer, codes), codes)}<< " if codes else ""
+
+
+def _only_target(tokenizer: Any, codes: tuple[str, ...]) -> str:
+    """What a model writes where nobody says it: the language of its name, or the only one that it knows. Else ""."""
+    languages = {language_of(code) or code for code in codes}
+    only = languages.pop() if len(languages) == 1 else ""
+    return code_among(tokenizer.target_lang or "", codes) or code_among(only, codes) or ""
 
 
 def _pairs(config: Any) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """What if: a text is asked again with one thing changed, and the numbers before and after stand side by side.
 
-Covers: models with a head that gives scores for a text or for each token.
+Covers: models with a head that gives scores for a text, for each token, or for what a mask stands for.
 Does not cover: models that write (their numbers are in next_token.py), encoder-decoders.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
-from backend.tasks.context import context_length, shortened, text_of, tokenizer_of
+from backend.tasks.context import context_length, encodable, shortened, text_of, tokenizer_of
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +21,8 @@ CHANGED = 1e-3
 """From this difference of a logit on, the answer is another one; below it is what adding in another order does."""
 _TOKENS_SHOWN = 8
 _VALUES_SHOWN = 6
+_MASKS_SHOWN = 2
+_OPTIONS_SHOWN = 5
 # The neighbour in the batch is longer by about as many tokens.
 _PADDING = 6
 
@@ -47,7 +49,7 @@ def what_if(pipe: Pipeline, values: Mapping[str, Any], key: str) -> WhatIf:
     """
     if pipe.model.config.is_encoder_decoder:
         raise UserError("whatif.encoder_decoder")
-    return SWITCHES[key](pipe, text_of(values), str(values.get("text_pair") or "").strip())
+    return SWITCHES[key](pipe, text_of(values), encodable(str(values.get("text_pair") or "")).strip())
 
 
 def _in_a_batch(pipe: Pipeline, text: str, pair: str) -> WhatIf:
@@ -77,7 +79,7 @@ def _without_mask(pipe: Pipeline, text: str, pair: str) -> WhatIf:
 
 
 def _without_special_tokens(pipe: Pipeline, text: str, pair: str) -> WhatIf:
-    whole, plain = _encoded(pipe, text, pair), _encoded(pipe, text, pair, add_special_tokens=False)
+    whole, plain = _encoded(pipe, text, pair), _encoded(pipe, text, pair, special=False)
     if plain["input_ids"].shape[1] in (0, whole["input_ids"].shape[1]):
         raise UserError("whatif.no_special")
     before, after = _logits(pipe, whole), _logits(pipe, plain)
@@ -115,11 +117,15 @@ SWITCHES: dict[str, Callable[[Pipeline, str, str], WhatIf]] = {
 }
 
 
-def _encoded(pipe: Pipeline, text: str, pair: str, **options: Any) -> dict[str, Any]:
-    """Tensors of one text or pair, (1, tokens) each, cut to what the model reads."""
-    limit = context_length(pipe)
-    cut: dict[str, Any] = {"truncation": True, "max_length": limit} if limit else {}
-    encoded = tokenizer_of(pipe)(text, pair or None, return_tensors="pt", **cut, **options)
+def _encoded(pipe: Pipeline, text: str, pair: str, special: bool = True) -> dict[str, Any]:
+    """Tensors of one text or pair, (1, tokens) each, cut to what the model reads.
+
+    special: with the special tokens; without them the text's own tokens are as many.
+    """
+    tokenizer, limit = tokenizer_of(pipe), context_length(pipe)
+    own = 0 if special else tokenizer.num_special_tokens_to_add(pair=bool(pair))
+    cut: dict[str, Any] = {"truncation": True, "max_length": limit - own} if limit else {}
+    encoded = tokenizer(text, pair or None, add_special_tokens=special, return_tensors="pt", **cut)
     return {name: value.to(pipe.model.device) for name, value in encoded.items()}
 
 
@@ -153,8 +159,11 @@ def _logits(pipe: Pipeline, inputs: Mapping[str, Any]) -> torch.Tensor:
 def _compared(
     pipe: Pipeline, first: Mapping[str, Any], before: torch.Tensor, second: Mapping[str, Any], after: torch.Tensor
 ) -> tuple[list[tuple[str, str, str]], float]:
-    """A row for each label, or for each of the first tokens its best label; and how far any logit moved."""
+    """A row for each label, for each of the first tokens its best label, or for what may stand in a blank; and how far
+    any logit moved."""
     labels: Mapping[Any, str] = pipe.model.config.id2label or {}
+    if before.dim() == 2 and before.shape[-1] != len(labels):
+        return _at_the_masks(pipe, first, before, second, after)
     if before.dim() == 1:
         rows = [
             (labels[place], f"{old:.4f}", f"{new:.4f}")
@@ -167,6 +176,21 @@ def _compared(
     rows = [
         (piece, _best(labels, old), _best(labels, new))
         for piece, old, new in zip(pieces[:_TOKENS_SHOWN], before, after, strict=False)
+    ]
+    return rows, float((before - after).abs().max())
+
+
+def _at_the_masks(
+    pipe: Pipeline, first: Mapping[str, Any], before: torch.Tensor, second: Mapping[str, Any], after: torch.Tensor
+) -> tuple[list[tuple[str, str, str]], float]:
+    """Of logits over the vocabulary, (tokens, vocabulary) each, the largest of before at each of the first masks."""
+    tokenizer = tokenizer_of(pipe)
+    mask = tokenizer.mask_token_id
+    before, after = before[first["input_ids"][0].cpu() == mask], after[second["input_ids"][0].cpu() == mask]
+    rows = [
+        (str(tokenizer.convert_ids_to_tokens(token)), f"{old[token]:.4f}", f"{new[token]:.4f}")
+        for old, new in zip(before[:_MASKS_SHOWN], after, strict=False)
+        for token in old.topk(min(_OPTIONS_SHOWN, len(old))).indices.tolist()
     ]
     return rows, float((before - after).abs().max())
 

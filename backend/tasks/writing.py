@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from backend.exports.snippet import literal
 from backend.tasks.base import Input, Step, Task, Text
-from backend.tasks.context import batches, text_of, tokenizer_of
+from backend.tasks.context import batches, encodable, text_of, tokenizer_of
 from backend.tasks.decoding import TokenQueue, as_written
 from backend.tasks.encoder_decoder import (
     Wanted,
@@ -75,9 +75,7 @@ class Writing(Task):
 
         Raises UserError tasks.empty_text, tasks.text_too_long (where it may not be cut), tasks.too_large.
         """
-        wanted = self.wanted(pipe, params)
-        inputs, given = inputs_of(wanted, text_of(values), params)
-        return answer_of(wanted, inputs, given, generate(wanted, inputs, params), params)
+        return _written(self.wanted(pipe, params), text_of(values), params)
 
     def stream(self, pipe: Pipeline, values: Mapping[str, Any], params: Any, stop: threading.Event) -> Iterator[Text]:
         """The answer after each token; with several beams only the whole: until its end any of them may be the best."""
@@ -102,13 +100,19 @@ class Writing(Task):
         yield answer_of(wanted, inputs, given, rows[0], params, stop.is_set())
 
     def batch(
-        self, pipe: Pipeline, texts: Sequence[str], params: Any, pairs: Sequence[str] = ()
+        self,
+        pipe: Pipeline,
+        texts: Sequence[str],
+        params: Any,
+        pairs: Sequence[str] = (),
+        *,
+        stop: threading.Event | None = None,
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """What is written for each text, and how many of its tokens were not read; shortest first.
 
-        Empty texts, and those too long where they may not be cut, have empty answers.
+        Empty texts, and those too long where they may not be cut, have empty answers. stop: ends within a token.
         """
-        wanted = self.wanted(pipe, params)
+        wanted, stops = self.wanted(pipe, params), (stop,) if stop else ()
         tokenizer, unread = tokenizer_of(wanted.pipe), dict[int, int]()
         for index, text in enumerate(texts):
             over = 0
@@ -123,19 +127,34 @@ class Writing(Task):
         most = 1 if params.do_sample or tokenizer.pad_token_id is None else _BATCH
         for chunk in batches({index: len(texts[index]) for index in unread}, most):
             if params.do_sample:
-                answer = self.run(pipe, {"text": texts[chunk[0]]}, params)
+                answer = _written(wanted, texts[chunk[0]], params, stops)
                 written = [[answer.text, *answer.others]]
             else:
-                written = written_for(wanted, [texts[index] for index in chunk], params)
+                written = written_for(wanted, [texts[index] for index in chunk], params, stops)
+            if stop and stop.is_set():
+                # What was begun is no answer.
+                return
             for index, answers in zip(chunk, written, strict=True):
                 more = {f"answer_{number}": text for number, text in enumerate(answers[1:], 2)}
                 yield index, {"answer": answers[0], **more, "unread": unread[index]}
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: Any) -> tuple[Step, ...]:
         """Tokens, tensors, what the encoder made of them, the first token's chances, and what was written."""
+        return self.steps_until(pipe, values, params, threading.Event())
+
+    def steps_until(
+        self, pipe: Pipeline, values: Mapping[str, Any], params: Any, stop: threading.Event
+    ) -> tuple[Step, ...]:
+        """The same: a text is written once more for it."""
         wanted = self.wanted(pipe, params)
         inputs, _ = inputs_of(wanted, text_of(values), params)
-        return steps_of(wanted.pipe, inputs, lambda **more: generate(wanted, inputs, params, **more), params)
+
+        def write(**more: Any) -> Any:
+            return generate(wanted, inputs, params, stops=(stop,), **more)
+
+        before = whole(wanted, "")
+        name = f"{literal(before)} + text" if before else "text"
+        return steps_of(wanted.pipe, inputs, {name: before + text_of(values)}, write, params)
 
     def settled(self, pipe: Pipeline, values: Mapping[str, Any], params: Any) -> Mapping[str, Any]:
         """`before` the text, the most tokens read, and `arguments` of generate where they are the model's own."""
@@ -161,13 +180,13 @@ class Writing(Task):
         language = f", src_lang={literal(values['src_lang'])}" if values.get("src_lang") else ""
         if first := values.get("forced_bos"):
             arguments += f"    forced_bos_token_id=tokenizer.convert_tokens_to_ids({literal(first)}),\n"
-        seeded = ", set_seed" if params.do_sample else ""
+        seeded, to = ", set_seed" if params.do_sample else "", ".to(model.device)" if params.moved else ""
         return f"""from transformers import AutoModelForSeq2SeqLM, AutoTokenizer{seeded}
 
 tokenizer = AutoTokenizer.from_pretrained({literal(source)}{language})
-model = AutoModelForSeq2SeqLM.from_pretrained({literal(source)}, dtype="float32")
-text = {literal(str(values.get("text") or ""))}
-inputs = tokenizer({before}text, truncation=True{limit}, return_tensors="pt")
+model = AutoModelForSeq2SeqLM.from_pretrained({literal(source)}, dtype="{params.dtype}"){params.moved}
+text = {literal(encodable(str(values.get("text") or "")))}
+inputs = tokenizer({before}text, truncation=True{limit}, return_tensors="pt"){to}
 inputs.pop("token_type_ids", None)
 {f"set_seed({params.seed})" + chr(10) if params.do_sample else ""}written = model.generate(
     **inputs,
@@ -175,3 +194,9 @@ inputs.pop("token_type_ids", None)
 for ids in written:
     print(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 """
+
+
+def _written(wanted: Wanted, text: str, params: Any, stops: Sequence[threading.Event] = ()) -> Text:
+    """What the model writes for a text. Raises UserError tasks.text_too_long, tasks.too_large."""
+    inputs, given = inputs_of(wanted, text, params)
+    return answer_of(wanted, inputs, given, generate(wanted, inputs, params, stops=stops), params)

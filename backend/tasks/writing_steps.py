@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backend.tasks.base import Step
-from backend.tasks.context import shortened, tensors_step, tokenizer_of
-
-if TYPE_CHECKING:
-    from transformers import Pipeline
+from backend.tasks.context import numbers, shortened, tokenizer_of
+from backend.tasks.layers import beginning, cut_options, layer_steps, text_steps
 
 _CANDIDATES = 8
-_NUMBERS = 6
 _ROWS = 4
-_CHARACTERS = 160
 
 
-def steps_of(pipe: Pipeline, inputs: Mapping[str, Any], generate: Callable[..., Any], params: Any) -> tuple[Step, ...]:
-    """Tokens, tensors, hidden states of the encoder, the decoder's start, chances of the first token, what was written.
+def steps_of(
+    pipe: Any, inputs: Mapping[str, Any], given: Mapping[str, str], generate: Callable[..., Any], params: Any
+) -> tuple[Step, ...]:
+    """The encoder's layers and what it hands on, the decoder's start, chances of the first token, what was written.
 
-    generate: gives the written ids, (texts, tokens); it may be asked for more of the beams.
+    given: the text with what stands before it, by what the Python calls it. generate: gives the written ids, (texts,
+    tokens); it may be asked for more of the beams.
     """
     import torch
 
@@ -33,41 +32,54 @@ def steps_of(pipe: Pipeline, inputs: Mapping[str, Any], generate: Callable[..., 
     forced = inputs.get("forced_bos_token_id", model.generation_config.forced_bos_token_id)  # type: ignore[union-attr]
     start = rows[:1, : 1 if forced is None else 2].to(model.device)
     with torch.inference_mode():
-        output = model(**tensors, decoder_input_ids=start)
+        output = model(**tensors, decoder_input_ids=start, output_hidden_states=True)
     states, logits = output.encoder_last_hidden_state[0].float().cpu(), output.logits[0, -1].float().cpu()
     best = logits.topk(min(_CANDIDATES, len(logits)))
     names = [repr(tokenizer.decode([token])) for token in best.indices.tolist()]
     shares = logits.softmax(-1)[best.indices].tolist()
     pieces = tokenizer.convert_ids_to_tokens(ids)
-    numbers = [
-        f"{piece}: " + " ".join(f"{value:.3f}" for value in row[:_NUMBERS].tolist()) + " …"
-        for piece, row in zip(pieces[:_ROWS], states, strict=False)
-    ]
+    handed = [f"{piece}: {numbers(row)}" for piece, row in zip(pieces, states[:_ROWS].tolist(), strict=False)]
+    layers = output.encoder_hidden_states
     begun = tokenizer.convert_ids_to_tokens(start[0].tolist())
-    steps = [
-        Step("tokens", (shortened(pieces),), f"{len(ids)}", "pieces = tokenizer.convert_ids_to_tokens(ids)"),
-        tensors_step(tensors, 'inputs = tokenizer(text, truncation=True, return_tensors="pt")'),
-        Step("encoded", tuple(numbers), str((1, *states.shape)), _ENCODED),
-        Step("decoder_start", (shortened(begun),), str(tuple(start.shape)), _START),
+    return (
+        *text_steps(pipe, tensors, given, cut_options(pipe, tokenizer.model_max_length)),
+        *(layer_steps(layers, pieces, "output.hidden_states", _ENCODER) if layers else ()),
+        Step("encoded", tuple(handed), str((1, *states.shape)), _ENCODED if layers else _ENCODED_ALONE),
+        Step("decoder_start", (shortened(begun),), str(tuple(start.shape)), f"start = torch.tensor({start.tolist()})"),
         Step("next_logits", _lines(names, best.values.tolist()), f"({len(logits)},)", _LOGITS),
         Step("next_probabilities", _lines(names, shares), f"({len(logits)},)", "chances = logits.softmax(-1)"),
-    ]
-    if beams > 1:
-        texts = [str(tokenizer.decode(row, skip_special_tokens=True)) for row in rows]
-        cut = [text if len(text) <= _CHARACTERS else text[:_CHARACTERS] + " …" for text in texts]
-        lines = tuple(f"{number} {text}" for number, text in enumerate(cut, 1))
-        steps.append(Step("beams", lines, str(tuple(rows.shape)), _BEAMS.format(beams=beams)))
-    else:
-        written = tokenizer.convert_ids_to_tokens(rows[0].tolist())
-        steps.append(Step("written", (shortened(written),), str(tuple(rows.shape)), _WRITTEN))
-    return tuple(steps)
+        _written(pipe, inputs, rows, params, beams),
+    )
 
 
-_ENCODED = "states = model.get_encoder()(**inputs).last_hidden_state"
-_START = "start = torch.tensor([[model.config.decoder_start_token_id]])"
+_ENCODER = "output = model.get_encoder()(**inputs, output_hidden_states=True)"
+_ENCODED = "states = output.last_hidden_state"
+_ENCODED_ALONE = "states = model.get_encoder()(**inputs).last_hidden_state"
 _LOGITS = "logits = model(**inputs, decoder_input_ids=start).logits[0, -1]"
-_BEAMS = "written = model.generate(**inputs, num_beams={beams}, num_return_sequences={beams})"
-_WRITTEN = "written = model.generate(**inputs, num_beams=1)"
+
+
+def _written(pipe: Any, inputs: Mapping[str, Any], rows: Any, params: Any, beams: int) -> Step:
+    """The texts of several beams, or the tokens of the only one. rows: their ids, (texts, tokens)."""
+    tokenizer, code = tokenizer_of(pipe), _generate_code(pipe, inputs, params, beams if beams > 1 else 0)
+    if beams <= 1:
+        written = tokenizer.convert_ids_to_tokens(rows[0].tolist())
+        return Step("written", (shortened(written),), str(tuple(rows.shape)), code)
+    texts = [str(tokenizer.decode(row, skip_special_tokens=True)) for row in rows]
+    lines = tuple(f"{number} {beginning(text)}" for number, text in enumerate(texts, 1))
+    return Step("beams", lines, str(tuple(rows.shape)), code)
+
+
+def _generate_code(pipe: Any, inputs: Mapping[str, Any], params: Any, beams: int) -> str:
+    """The Python that writes the same: the model's own settings for this task, then those of the form."""
+    given = {name: value for name, value in pipe.settings.items() if name not in ("max_length", "pad_token_id")}
+    given |= params.arguments() | ({"num_return_sequences": beams} if beams else {})
+    if params.do_sample:
+        given |= {name: getattr(params, name) for name in ("temperature", "top_k", "top_p")}
+    if "forced_bos_token_id" in inputs:
+        given["forced_bos_token_id"] = inputs["forced_bos_token_id"]
+    seeded = f"set_seed({params.seed})\n" if params.do_sample else ""
+    arguments = "".join(f", {one}={value!r}" for one, value in given.items())
+    return f"{seeded}written = model.generate(**inputs{arguments})"
 
 
 def _lines(names: list[str], values: list[float]) -> tuple[str, ...]:

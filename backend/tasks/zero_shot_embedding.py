@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from backend.exports.snippet import literal
 from backend.tasks.base import Bars, Example, Input, Step, check_params, param
-from backend.tasks.candidate_labels import labels_of, sentences_of
-from backend.tasks.context import text_of, tokenizer_of
+from backend.tasks.candidate_labels import candidate_steps, labels_of, sentences_of
+from backend.tasks.context import numbers, text_of, tokenizer_of
 from backend.tasks.embedding import (
     EmbeddingParams,
     EmbeddingTask,
     counted,
     embed,
-    embed_code,
     embed_each,
     encode,
     first_steps,
-    manner_of,
     manner_of_pipe,
-    numbers,
+    manner_to_say,
     unit,
 )
+from backend.tasks.embedding_code import embed_code
 
 if TYPE_CHECKING:
     from transformers import Pipeline
@@ -141,7 +140,7 @@ class ZeroShotEmbedding(EmbeddingTask):
             yield there[place], {"label": labels[best], "similarity": scores[best], **each}
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: ZeroShotEmbeddingParams) -> tuple[Step, ...]:
-        """The text's vector, step by step; then the labels' vectors, and the products."""
+        """The text's vector, step by step; then the labels' vectors, the products, and the nearest label."""
         text, labels = text_of(values), labels_of(params.labels)
         manner = manner_of_pipe(pipe, params)
         sentences = sentences_of(labels, params.template)
@@ -151,8 +150,9 @@ class ZeroShotEmbedding(EmbeddingTask):
         targets = [f"{one}: {numbers(row, 3)}" for one, row in zip(sentences, vectors[1:].tolist(), strict=True)]
         return (
             *first_steps(pipe, text, manner),
-            Step("label_vectors", tuple(targets), str(tuple(vectors[1:].shape)), "targets = embed(labels)"),
+            Step("label_vectors", tuple(targets), str(tuple(vectors[1:].shape)), "targets = embed(sentences)"),
             Step("cosine", tuple(named), f"({len(scores)},)", "scores = targets @ vector"),
+            *candidate_steps(labels, scores),
         )
 
     def snippet(self, source: str, values: Mapping[str, Any], params: ZeroShotEmbeddingParams) -> str:
@@ -160,7 +160,8 @@ class ZeroShotEmbedding(EmbeddingTask):
         labels = labels_of(params.labels)
         template = params.template.strip()
         sentences = f'[{literal(template)}.replace("{{}}", label) for label in labels]' if template else "labels"
-        return f"""{embed_code(source, manner_of(source, params))}text = {literal(text_of(values))}
+        begun = embed_code(source, manner_to_say(source, params, values), on=params.place)
+        return f"""{begun}text = {literal(text_of(values))}
 labels = [{", ".join(literal(label) for label in labels)}]
 vectors = embed([text] + {sentences})
 for score, label in sorted(zip((vectors[1:] @ vectors[0]).tolist(), labels), reverse=True):

@@ -113,6 +113,15 @@ def test_new_rows_make_a_new_index(
     assert len(folders) == 2
 
 
+def test_an_encoder_with_the_head_of_its_first_training_searches_for_half_an_emoji_too(
+    shelf: ModelShelf, workspace: Workspace, data: DataVersion, tiny_masked: Path
+) -> None:
+    ref = f"folder:{tiny_masked}"
+    made(shelf, workspace, data, ref)
+    cut, whole = (meaning.find(shelf, workspace, data, "text", ref, f"good {end}") for end in ("\ud83d", "?"))
+    assert cut.hits and cut.hits == whole.hits
+
+
 def test_what_cannot_be_searched_is_told(
     shelf: ModelShelf, workspace: Workspace, data: DataVersion, tiny_encoder: Path, tiny_classifier: Path
 ) -> None:

@@ -128,6 +128,11 @@ def test_a_combining_mark_belongs_to_the_token_of_its_letter(wordpiece: Any) -> 
     assert spans(inspect(wordpiece, "e\u0301 the")) == [(0, 2), (3, 6)]
 
 
+def test_half_an_emoji_is_read_as_a_question_mark(wordpiece: Any, byte_level: Any) -> None:
+    for tokenizer in (wordpiece, byte_level):
+        assert inspect(tokenizer, "good \ud83d") == inspect(tokenizer, "good ?")
+
+
 def test_a_long_text_gives_the_first_rows_and_the_totals_of_all(byte_level: Any) -> None:
     text = "这部 movie was great. " * 5000
     began = time.perf_counter()

@@ -32,7 +32,8 @@ def test_the_form_has_a_widget_for_every_input_and_every_field(task: str) -> Non
     made = drawn(task)
     assert list(made.inputs) == [given.name for given in one.inputs]
     # What stands beside the text does not stand among the settings, too.
-    assert list(made.params) == [given.name for given in fields(one.params) if given.name not in made.inputs]
+    own = [given.name for given in fields(one.params) if given.name not in (*made.inputs, *form.COMMON)]
+    assert list(made.params) == [*own, *form.COMMON]
 
 
 @pytest.mark.parametrize("task", TASKS)

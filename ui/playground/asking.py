@@ -98,7 +98,7 @@ def asker(
                     continue
                 reply = news
                 if chat_input and talk:
-                    shown = _talk(tab, values[chat_input], _written(reply))
+                    shown = _talk(tab, values[chat_input], _written(reply)) | _others(tab, reply, locale)
                 else:
                     shown = _said(tab, said, reply, locale)
                 shown |= {tab.waiting: "", tab.foot: answers.footing(reply, locale)}
@@ -113,11 +113,11 @@ def asker(
         if reply is None and talk:
             done |= unsaid(given, history)
         if reply is not None:
-            inside = answers.inside(reply.steps, locale) if with_steps else ""
+            if with_steps:
+                done[tab.inside] = answers.inside(reply.steps, locale)
             done |= {
                 tab.code: task.snippet(source_of(reply.facts), reply.values, params),
                 tab.asked: (task.name, ref, values, params),
-                tab.inside: inside,
                 tab.what_if.place: gr.Column(visible=bool(task.what_ifs)),
             }
             if talk:
@@ -186,6 +186,8 @@ def _busy(tab: PlaygroundTab, task: Task, locale: str) -> Updates:
         tab.run: gr.Button(say("playground.running", locale), interactive=False),
         tab.stop: gr.Button(say("playground.stop", locale), interactive=True, visible=task.streams),
         tab.waiting: answers.waiting(None, "", locale),
+        # At the end the fold may have been opened meanwhile, and be filled in already.
+        tab.inside: "",
         tab.instead: gr.Button(visible=False),
         tab.go_train: gr.Button(visible=False),
     }
@@ -206,6 +208,12 @@ def _written(reply: Reply) -> str:
 def _talk(tab: PlaygroundTab, messages: list[dict[str, str]], text: str) -> Updates:
     said: list[Any] = [*messages, {"role": "assistant", "content": text or "…"}]
     return {tab.chat: gr.Chatbot(said, visible=True), tab.answer: gr.HTML("", visible=False)}
+
+
+def _others(tab: PlaygroundTab, reply: Reply, locale: str) -> Updates:
+    """The further answers of a chat stand below it: what goes on is the first."""
+    others = reply.answer.others if isinstance(reply.answer, Text) else ()
+    return {tab.answer: gr.HTML(answers.further(others, locale), visible=True)} if others else {}
 
 
 def _said(tab: PlaygroundTab, prompt: str, reply: Reply, locale: str) -> Updates:

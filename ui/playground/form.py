@@ -9,12 +9,13 @@ from typing import Any
 import gradio as gr
 
 from backend.errors import UserError
-from backend.tasks.base import Example, Input, Task
+from backend.tasks.base import Example, Input, RunsOn, Task
 from backend.texts import catalogue
 from ui.text import i18n, say
 
 # A slider with more places than this cannot be set by hand.
 _SLIDER_PLACES = 2000
+COMMON = tuple(one.name for one in fields(RunsOn))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,10 @@ def draw(task: Task, kept: Mapping[str, Any], locale: str, inputs_wanted: int = 
     if f"tasks.{task.name}.note" in catalogue("en"):
         gr.Markdown(i18n(f"tasks.{task.name}.note"), elem_classes="hint")
     with gr.Accordion(i18n("playground.settings"), open=False, elem_classes="fold", elem_id="playground-settings"):
-        params = {one.name: _param(task, one, kept) for one in fields(task.params) if one.name not in inputs}
+        shown = [one for one in fields(task.params) if one.name not in inputs]
+        # What is the same for all tasks comes last.
+        shown.sort(key=lambda one: one.name in COMMON)
+        params = {one.name: _param(task, one, kept) for one in shown}
     return Form(inputs, params, examples, course, second)
 
 
@@ -83,7 +87,7 @@ def named(error: UserError, task: Task, locale: str) -> UserError:
     name = error.values.get("name")
     if name not in {one.name for one in fields(task.params)}:
         return error
-    return UserError(error.key, **(error.values | {"name": say(f"tasks.{task.name}.{name}", locale)}))
+    return UserError(error.key, **(error.values | {"name": say(_key(task, str(name)), locale)}))
 
 
 def _examples(task: Task, title: str, shown: list[Example]) -> gr.Dataset:
@@ -118,7 +122,7 @@ def _input(task: Task, one: Input, kept: Mapping[str, Any]) -> gr.Textbox:
 
 def _param(task: Task, one: Field[Any], kept: Mapping[str, Any]) -> gr.components.FormComponent:
     """The widget that fits a field's type and limits."""
-    key = f"tasks.{task.name}.{one.name}"
+    key = _key(task, one.name)
     common: dict[str, Any] = {
         "label": i18n(key),
         "info": i18n(f"{key}.help"),
@@ -140,6 +144,11 @@ def _param(task: Task, one: Field[Any], kept: Mapping[str, Any]) -> gr.component
     if None in (low, high) or (high - low) / (step or 1) > _SLIDER_PLACES:
         return gr.Number(value, precision=0 if _whole(one) else None, **common)
     return gr.Slider(low, high, value, step=step, **common)
+
+
+def _key(task: Task, name: str) -> str:
+    """Of the text that names a field of the task's dataclass."""
+    return f"tasks.any.{name}" if name in COMMON else f"tasks.{task.name}.{name}"
 
 
 def _typed(one: Field[Any], value: Any) -> Any:

@@ -231,7 +231,7 @@ def _asked(
         def looking(pipe: Any) -> Iterator[Any]:
             return how(pipe, values, settings, stop, *more)  # type: ignore[no-any-return]
 
-        for news in answering.look_inside(services.shelf, workspace, task, ref, looking, stop):
+        for news in answering.look_inside(services.shelf, workspace, task, ref, settings, looking, stop):
             if isinstance(news, Seen):
                 yield news.what, {parts.waiting: ""}
             else:

@@ -13,6 +13,7 @@ from backend import answering
 from backend.tasks import all_tasks
 from backend.tasks.base import Task
 from backend.tasks.whatif import CHANGED, SWITCHES, WhatIf
+from backend.texts import catalogue
 from ui import phrases
 from ui.errors import error_card, shown
 from ui.text import i18n, say
@@ -63,10 +64,10 @@ def wire(parts: WhatIfParts, asked: gr.State, services: Services) -> None:
         if not key or not asked:
             return ""
         locale = locale_of(request)
-        name, ref, values, _ = asked
+        name, ref, values, params = asked
         workspace = services.workspace(request)
         try:
-            found = answering.asked_again(services.shelf, workspace, all_tasks()[name], ref, values, key)
+            found = answering.asked_again(services.shelf, workspace, all_tasks()[name], ref, values, params, key)
         except Exception as error:  # noqa: BLE001 - stands where the numbers would; error_card logs ours
             return error_card(error, locale)
         return render(found, locale)
@@ -92,7 +93,8 @@ def render(found: WhatIf, locale: str) -> str:
 
 
 def _name(name: str, locale: str) -> str:
-    if name.startswith("="):
+    # A token may begin so, too.
+    if name.startswith("=") and f"whatif.row.{name[1:]}" in catalogue("en"):
         return _say(f"whatif.row.{name[1:]}", locale)
     return f"<b>{html.escape(name)}</b>"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +49,23 @@ def test_it_is_a_notebook_of_format_4_with_words_an_installing_cell_and_the_code
     assert install["source"][1].startswith("%pip install") and "transformers==" in install["source"][1]
     assert code["source"] == ["print('房')"] and code["outputs"] == [] and code["execution_count"] is None
     assert len({cell["id"] for cell in made["cells"]}) == 3
+
+
+@pytest.mark.parametrize(
+    ("task", "values", "params", "more"),
+    [
+        ("text-classification", VALUES, {}, []),
+        ("text-generation", {"messages": "import os"}, {}, []),
+        ("text-generation", {"messages": "hi"}, {"engine": "quick"}, ["ctranslate2"]),
+        ("feature-extraction", {"texts": "good\nbad"}, {}, []),
+        ("feature-extraction", {"texts": "good\nbad\nfine"}, {}, ["scikit-learn"]),
+    ],
+)
+def test_what_the_code_imports_is_installed(task: str, values: dict[str, str], params: Any, more: list[str]) -> None:
+    one = all_tasks()[task]
+    code = one.snippet("owner/name", values, one.params(**params))
+    _, install, _ = json.loads(notebook("T", "W", "owner/name", code, "en"))["cells"]
+    assert re.findall(r'"([\w-]+)==', install["source"][1]) == ["transformers", "torch", *more]
 
 
 def test_a_folder_is_said_to_be_one_of_this_computer() -> None:

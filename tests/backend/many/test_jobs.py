@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,6 +149,37 @@ def test_what_was_done_before_stop_is_kept_and_the_rest_can_be_answered_later(
     job = ended(jobs, workspace, name)
     assert (job.state, job.done, job.can_go_on) == (State.DONE, 3, False)
     assert [row[0] for row in jobs.rows(workspace, name).table(9).rows] == texts
+
+
+def test_stop_ends_what_is_being_written_and_half_of_an_answer_is_none(
+    jobs: AnsweringJobs, shelf: ModelShelf, workspace: Workspace, tiny_generator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backend.tasks import text_generation
+
+    began, generate = threading.Event(), text_generation._generate
+
+    def held(*arguments: Any, **options: Any) -> Any:
+        began.set()
+        assert options["stops"][0].wait(30), "nobody told it"
+        return generate(*arguments, **options)
+
+    monkeypatch.setattr(text_generation, "_generate", held)
+    task = "text-generation"
+    name = begin(jobs, shelf, workspace, tiny_generator, typed("good", "bad"), task)
+    assert began.wait(60)
+    jobs.stop(workspace, name)
+    job = ended(jobs, workspace, name)
+    assert (job.state, job.done, job.can_go_on) == (State.STOPPED, 0, True)
+    monkeypatch.setattr(text_generation, "_generate", generate)
+    jobs.go_on(shelf, workspace, name)
+    assert ended(jobs, workspace, name).done == 2 and jobs.rows(workspace, name).whole
+
+
+def test_typed_lines_may_hold_half_an_emoji(
+    jobs: AnsweringJobs, shelf: ModelShelf, workspace: Workspace, tiny_classifier: Path
+) -> None:
+    job = ended(jobs, workspace, name := begin(jobs, shelf, workspace, tiny_classifier, typed("good \ud83d")))
+    assert job.state is State.DONE and jobs.rows(workspace, name).table(9).rows[0][0] == "good ?"
 
 
 def test_a_job_whose_app_was_killed_is_cut_off_and_goes_on_behind_its_last_whole_answer(

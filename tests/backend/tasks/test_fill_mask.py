@@ -86,7 +86,9 @@ def test_only_these_words_are_compared_and_each_must_be_one_token(filler: Any) -
 def test_the_steps_end_in_the_answer(filler: Any) -> None:
     values = {"text": "____ is a ____"}
     steps = {step.key: step for step in TASK.steps(filler, values, PARAMS)}
-    assert list(steps) == ["tokens", "tensors", "mask_logits", "mask_shares"]
+    assert list(steps) == [
+        "masked", "normalized", "tokens", "tensors", "embeddings", "layers", "mask_logits", "mask_shares",
+    ]  # fmt: skip
     options = TASK.run(filler, values, PARAMS).options
     wanted = [f"{n} {token}: {score:.4f}" for n, row in enumerate(options, 1) for token, score in row]
     assert list(steps["mask_shares"].lines) == wanted

@@ -113,7 +113,9 @@ def test_words_are_left_whole_but_where_nothing_stands_between_them(answerer: An
 
 def test_the_steps_end_in_the_answers(answerer: Any) -> None:
     steps = {step.key: step for step in TASK.steps(answerer, ASKED, PARAMS)}
-    assert list(steps) == ["windows", "tokens", "tensors", "span_logits", "span_shares", "answers"]
+    assert list(steps) == [
+        "normalized", "windows", "tokens", "tensors", "embeddings", "layers", "span_logits", "span_shares", "answers",
+    ]  # fmt: skip
     found = TASK.run(answerer, ASKED, PARAMS).asked[0][1]
     assert steps["answers"].lines[0] == f"{found[0].word}: {found[0].score:.4f} [{found[0].start}:{found[0].end}]"
 

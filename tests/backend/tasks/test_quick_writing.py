@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,38 @@ def test_weights_that_cannot_be_converted_are_told_and_leave_nothing(writer: Any
     (tmp_path / "other" / "config.json").write_text('{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}')
     name, writer.model.name_or_path = writer.model.name_or_path, str(tmp_path / "other")
     try:
-        with pytest.raises((UserError, OSError)):
+        with pytest.raises(UserError) as caught:
             TASK.run(writer, ASKED, quick())
     finally:
         writer.model.name_or_path = name
+    assert caught.value.key == "tasks.quick_unsupported"
     assert not [*cache.glob("*")] and not [*cache.glob(".half-*")]
+
+
+def test_a_cache_that_cannot_be_written_is_told(writer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(quick_writing, "_cache", lambda: tmp_path / "file" / "quick")
+    with pytest.raises(UserError) as caught:
+        TASK.run(writer, ASKED, quick())
+    assert caught.value.key == "workspace.cannot_write"
+
+
+def test_a_disk_that_is_full_is_told_and_leaves_nothing(
+    writer: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ctranslate2.converters import TransformersConverter
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TransformersConverter, "convert", full)
+    with pytest.raises(UserError) as caught:
+        TASK.run(writer, ASKED, quick())
+    assert caught.value.key == "workspace.disk_full"
+    assert not [*cache.glob("*")] and not [*cache.glob(".half-*")]
+
+
+def test_a_batch_ends_within_a_token(writer: Any) -> None:
+    stop = threading.Event()
+    stop.set()
+    assert list(TASK.batch(writer, ["tell a good story"], quick(), stop=stop)) == []

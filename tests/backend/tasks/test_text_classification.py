@@ -85,7 +85,7 @@ def test_an_empty_text_in_a_batch_gets_an_empty_answer(classifier: Any) -> None:
 
 def test_the_steps_end_in_the_answer(classifier: Any) -> None:
     steps = {step.key: step for step in TASK.steps(classifier, {"text": TEXT}, ClassificationParams())}
-    assert list(steps) == ["tokens", "tensors", "logits", "softmax"]
+    assert list(steps) == ["normalized", "tokens", "tensors", "embeddings", "layers", "logits", "softmax", "label"]
     bars = TASK.run(classifier, {"text": TEXT}, ClassificationParams())
     assert set(steps["softmax"].lines) == {f"{label}: {score:.4f}" for label, score in bars.scores}
     assert steps["tokens"].lines[0].startswith("[CLS] the movie") and steps["tensors"].shape == "(1, 10)"
@@ -173,3 +173,38 @@ def test_a_model_trained_on_pairs_says_so(settings: Settings, tiny_classifier: P
     pairs = with_config(tiny_classifier, tmp_path / "pairs", workbench_inputs=2)
     compares = with_config(tiny_classifier, tmp_path / "nli", id2label={"0": "ENTAILMENT", "1": "CONTRADICTION"})
     assert [shelf.facts(workspace, f"folder:{one}").inputs for one in (tiny_classifier, pairs, compares)] == [1, 2, 2]
+
+
+def test_in_a_batch_a_text_too_long_to_be_cut_gets_empty_cells_and_the_others_their_answers(classifier: Any) -> None:
+    texts, uncut = ["good", "good " * 500, "bad", ""], ClassificationParams(truncation=False)
+    rows = dict(TASK.batch(classifier, texts, uncut))
+    assert rows[1] == rows[3] == {"label": "", "score": None}
+    for index in (0, 2):
+        assert rows[index]["label"] == TASK.run(classifier, {"text": texts[index]}, uncut).scores[0][0]
+
+
+def test_the_code_cuts_where_only_the_positions_say_how_much_is_read(
+    settings: Settings, tiny_classifier: Path, tmp_path: Path
+) -> None:
+    folder = tiny.without_limit(tiny_classifier, tmp_path / "unlimited")
+    values, params = {"text": "good film " * 200}, ClassificationParams()
+    with opened(settings, "text-classification", f"folder:{folder}") as pipe:
+        bars, code = (
+            TASK.run(pipe, values, params),
+            TASK.snippet(str(folder), TASK.settled(pipe, values, params), params),
+        )
+    label, score = printed(code).splitlines()[0].rsplit(" ", 1)
+    assert "max_length=128" in code and (label, float(score)) == (bars.scores[0][0], pytest.approx(bars.scores[0][1]))
+    with opened(settings, "text-classification", f"folder:{tiny_classifier}") as pipe:
+        assert "max_length" not in TASK.snippet("x", TASK.settled(pipe, values, params), params)
+
+
+def test_half_an_emoji_is_read_as_a_question_mark(classifier: Any) -> None:
+    cut, whole = ({"text": f"good {end}", "text_pair": f"bad {end}"} for end in ("\ud83d", "?"))
+    assert TASK.run(classifier, cut, ClassificationParams()) == TASK.run(classifier, whole, ClassificationParams())
+
+
+def test_half_a_label_is_no_count_of_labels() -> None:
+    with pytest.raises(UserError) as caught:
+        ClassificationParams(top_k=2.5)  # type: ignore[arg-type]
+    assert caught.value.key == "tasks.not_whole" and caught.value.what() and caught.value.todo("zh-CN")

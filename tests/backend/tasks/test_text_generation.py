@@ -122,11 +122,39 @@ def test_the_snippet_prints_the_answer_drawn_or_likeliest_chat_or_bare(
         (ASKED, GenerationParams(max_new_tokens=15, do_sample=False, mode="complete")),
         (ASKED, GenerationParams(max_new_tokens=15, temperature=1.0, top_k=0, top_p=1.0, repetition_penalty=1.0)),
         (chat, GenerationParams(max_new_tokens=15, system="be short", mode="chat", seed=9, top_k=3)),
+        (ASKED, GenerationParams(max_new_tokens=15, num_return_sequences=3, seed=2)),
+        (ASKED, GenerationParams(max_new_tokens=15, do_sample=False, num_beams=3, num_return_sequences=2)),
+        (
+            ASKED,
+            GenerationParams(max_new_tokens=9, min_new_tokens=9, do_sample=False, num_beams=2, length_penalty=-1.0),
+        ),
     ]
     codes = [TASK.snippet(str(tiny_generator), values, params) for values, params in asked]
     with opened(settings, "text-generation", f"folder:{tiny_generator}") as pipe:
-        answers = [TASK.run(pipe, values, params).text + "\n" for values, params in asked]
-    assert [printed(code) for code in codes] == answers
+        answers = [TASK.run(pipe, values, params) for values, params in asked]
+    said = ["".join(f"{text}\n" for text in (one.text, *one.others)) for one in answers]
+    assert [printed(code) for code in codes] == said
+    assert [len(one.others) for one in answers] == [0, 0, 0, 0, 2, 1, 0] and answers[-1].tokens == 9
+
+
+def test_several_answers_come_whole_and_the_quick_way_writes_one(writer: Any) -> None:
+    params = GenerationParams(max_new_tokens=12, num_return_sequences=3, seed=4)
+    seen = list(TASK.stream(writer, ASKED, params, threading.Event()))
+    assert len(seen) == 1 and seen[0].finished and len({seen[0].text, *seen[0].others}) == 3
+    for wrong in (
+        {"do_sample": False, "num_return_sequences": 2},
+        {"min_new_tokens": 30, "max_new_tokens": 20},
+        {"engine": "quick", "num_return_sequences": 2},
+        {"engine": "quick", "do_sample": False, "num_beams": 2},
+    ):
+        with pytest.raises(UserError):
+            GenerationParams(**wrong)
+
+
+def test_of_many_texts_one_that_has_no_room_has_an_empty_answer(writer: Any) -> None:
+    params = GenerationParams(max_new_tokens=4, num_return_sequences=2)
+    rows = dict(TASK.batch(writer, ["the film", "good " * 5000], params))
+    assert rows[1]["answer"] == "" and rows[0]["tokens"] and "answer_2" in rows[0]
 
 
 def test_a_chat_is_put_through_the_template_with_its_instructions(writer: Any) -> None:
@@ -176,6 +204,37 @@ def test_a_batch_answers_each_text_as_the_page_does(writer: Any) -> None:
     rows = dict(TASK.batch(writer, ["a good story", "", "no"], params))
     assert rows[0]["answer"] == TASK.run(writer, {"messages": "a good story"}, params).text
     assert rows[1] == {"answer": "", "tokens": 0, "stopped_by": ""}
+
+
+def test_a_batch_ends_within_a_token_and_leaves_out_what_it_was_at(writer: Any) -> None:
+    stop, passes = threading.Event(), list[int]()
+
+    def stop_soon(*_: Any) -> None:
+        passes.append(1)
+        if len(passes) == 55:
+            stop.set()
+
+    watched = writer.model.model.register_forward_hook(stop_soon)
+    params = GenerationParams(max_new_tokens=50, do_sample=False)
+    try:
+        rows = dict(TASK.batch(writer, ["good", "a good story", ""], params, stop=stop))
+    finally:
+        watched.remove()
+    assert sorted(rows) == [0, 2] and rows[0]["tokens"] == 50 and len(passes) < 60
+
+
+@pytest.mark.parametrize("reason", ["System role not supported", "Conversation roles must alternate"])
+def test_a_template_that_refuses_a_chat_is_quoted(writer: Any, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    template = "{{ raise_exception('" + reason + "') }}"
+    monkeypatch.setattr(writer.tokenizer, "chat_template", template)
+    with pytest.raises(UserError) as caught:
+        TASK.run(writer, {"messages": "hi"}, GenerationParams(system="be kind"))
+    assert caught.value.key == "tasks.template_refuses" and reason in caught.value.what("zh-CN")
+
+
+def test_half_an_emoji_is_read_as_a_question_mark(writer: Any) -> None:
+    params = GenerationParams(max_new_tokens=4, do_sample=False)
+    assert TASK.run(writer, {"messages": "good \ud83d"}, params) == TASK.run(writer, {"messages": "good ?"}, params)
 
 
 def test_a_setting_outside_its_limits_is_named() -> None:

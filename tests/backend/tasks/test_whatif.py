@@ -84,6 +84,16 @@ def test_a_text_that_fills_the_model_cannot_stand_beside_a_longer_one(classifier
     assert caught.value.key == "whatif.full" and caught.value.values["limit"] == 128
 
 
+@pytest.mark.parametrize("words", [125, 126, 127, 500])
+def test_without_special_tokens_a_text_that_fills_the_model_has_the_same_tokens(
+    classifier: Any, tagger: Any, words: int
+) -> None:
+    found = what_if(tagger, {"text": "good " * words}, "special_tokens")
+    assert [name for name, *_ in found.rows if not name.startswith("=")] == ["good"] * 8
+    assert "(+104)" in cells(what_if(classifier, {"text": "good " * 500}, "special_tokens"), "=pieces")[0]
+    assert "(+102)" in cells(what_if(classifier, {"text": "good " * 500}, "special_tokens"), "=pieces")[1]
+
+
 def test_a_model_without_padding_says_so(settings: Settings, tiny_generator: Path, tmp_path: Path) -> None:
     from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
 
@@ -106,3 +116,37 @@ def test_every_switch_of_every_task_has_its_words() -> None:
     for key in SWITCHES:
         ends = ("words",) if key == "head" else ("same", "changed")
         assert all(f"whatif.{key}.{end}" in catalogue("en") for end in ends)
+
+
+def asked_of(name: str, pipe: Any, values: dict[str, str], key: str, **params: str) -> Any:
+    """One switch, asked as the page does."""
+    task = all_tasks()[name]
+    return what_if(pipe, task.read_text(pipe, values, task.params(**params)), key)
+
+
+@pytest.mark.parametrize("key", ["batch", "mask", "special_tokens"])
+def test_a_model_that_fills_blanks_is_asked_what_it_would_put_there(filler: Any, key: str) -> None:
+    found = asked_of("fill-mask", filler, {"text": "the ____ was ____"}, key)
+    assert found.change is not None and (found.change < CHANGED) == (key == "batch")
+    options = [row for row in found.rows if not row[0].startswith("=")]
+    assert len(options) == 10
+    inputs = filler.tokenizer("the [MASK] was [MASK]", return_tensors="pt")
+    best = filler.model(**inputs).logits[inputs["input_ids"] == filler.tokenizer.mask_token_id].topk(5)
+    ids = best.indices.flatten().tolist()
+    assert [name for name, *_ in options] == filler.tokenizer.convert_ids_to_tokens(ids)
+    if key != "mask":
+        shown = [float(before) for _, before, _ in options]
+        assert shown == pytest.approx(best.values.flatten().tolist(), abs=1e-4)
+    assert cells(asked_of("fill-mask", filler, {"text": "the ____"}, "head"), "=shape")[1] == "(1, 4, 16)"
+
+
+def test_a_model_that_judges_labels_is_asked_about_the_first_one(judge: Any) -> None:
+    values, params = {"text": "a good film"}, {"labels": "sport, news", "template": "about {}"}
+    found = asked_of("zero-shot-classification", judge, values, "special_tokens", **params)
+    sentence = "about sport"
+    pieces = judge.tokenizer("a good film", sentence).tokens()
+    assert cells(found, "=pieces")[0].split() == pieces
+    logits = judge.model(**judge.tokenizer("a good film", sentence, return_tensors="pt")).logits[0].tolist()
+    assert [float(cells(found, label)[0]) for label in judge.model.config.id2label.values()] == pytest.approx(
+        logits, abs=1e-4
+    )

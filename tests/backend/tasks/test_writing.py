@@ -93,6 +93,9 @@ def test_settings_that_do_not_go_together_are_told() -> None:
         WritingParams(num_return_sequences=5)
     assert caught.value.key == "tasks.more_than_beams"
     with pytest.raises(UserError) as caught:
+        WritingParams(min_length=2.5)  # type: ignore[arg-type]
+    assert caught.value.key == "tasks.not_whole" and caught.value.values == {"name": "min_length", "value": 2.5}
+    with pytest.raises(UserError) as caught:
         WritingParams(min_length=50, max_new_tokens=20)
     assert caught.value.key == "tasks.too_large" and caught.value.values["name"] == "min_length"
     WritingParams(num_return_sequences=5, do_sample=True)
@@ -101,6 +104,9 @@ def test_settings_that_do_not_go_together_are_told() -> None:
 def test_a_text_longer_than_the_decoder_has_places_for_is_refused_before(translator: Any) -> None:
     with pytest.raises(UserError) as caught:
         TRANSLATE.run(translator, TEXT, into(max_new_tokens=64))
+    assert caught.value.values == {"name": "max_new_tokens", "value": 64, "maximum": 63}
+    with pytest.raises(UserError) as caught:
+        list(TRANSLATE.batch(translator, ["the film", ""], into(max_new_tokens=64)))
     assert caught.value.values == {"name": "max_new_tokens", "value": 64, "maximum": 63}
 
 
@@ -115,6 +121,25 @@ def test_a_batch_writes_what_is_written_alone(summarizer: Any) -> None:
     assert strict[2] == {"answer": "", "unread": 115}
     drawn = WritingParams(do_sample=True, **SHORT)
     assert dict(SUMMARIZE.batch(summarizer, texts, drawn))[3]["answer"] == SUMMARIZE.run(summarizer, TEXT, drawn).text
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_batch_ends_within_a_token_and_leaves_out_what_it_was_at(summarizer: Any, drawn: bool) -> None:
+    stop, passes = threading.Event(), list[int]()
+
+    def stop_in_the_second_batch(*_: Any) -> None:
+        passes.append(1)
+        if len(passes) == (45 if drawn else 43):
+            stop.set()
+
+    watched = summarizer.model.get_decoder().register_forward_hook(stop_in_the_second_batch)
+    texts = ["good", "", *["a longer text"] * 8, "bad"]
+    params = WritingParams(num_beams=2, do_sample=drawn, max_new_tokens=40, min_length=40)
+    try:
+        rows = dict(SUMMARIZE.batch(summarizer, texts, params, stop=stop))
+    finally:
+        watched.remove()
+    assert sorted(rows) == ([1, 10] if drawn else [0, 1, *range(2, 8), 10]) and len(passes) < 50
 
 
 def test_languages_by_code_or_name_are_told_to_the_tokenizer(translator: Any) -> None:
@@ -168,6 +193,19 @@ def test_marian_has_its_pair_built_in(settings: Settings, tmp_path: Path) -> Non
         with pytest.raises(UserError) as caught:
             TRANSLATE.run(pipe, TEXT, into("en", "zh"))
         assert caught.value.key == "tasks.unknown_language" and "fra" in caught.value.values["known"]
+        # Nothing said is what the model's name says, or the only language there is; else it must be told.
+        for own, codes, before in (
+            ("zho", [">>cmn<<", ">>cmn_Hans<<", ">>yue_Hans<<"], ">>cmn_Hans<< "),
+            ("zht", [">>cmn_Hant<<", ">>cmn_Hans<<"], ">>cmn_Hans<< "),
+            ("mul", [">>fra<<", ">>deu<<"], None),
+        ):
+            pipe.tokenizer.target_lang, pipe.tokenizer.supported_language_codes = own, codes
+            if before:
+                assert TRANSLATE.settled(pipe, TEXT, into("en", ""))["before"] == before
+                continue
+            with pytest.raises(UserError) as caught:
+                TRANSLATE.run(pipe, TEXT, into("en", ""))
+            assert caught.value.key == "tasks.no_language"
 
 
 def test_m2m100_is_told_codes_and_writes_their_tokens_first(settings: Settings, tmp_path: Path) -> None:
@@ -200,8 +238,9 @@ def test_languages_are_known_by_their_usual_names() -> None:
 
 def test_the_steps_go_from_the_text_to_what_was_written(summarizer: Any) -> None:
     steps = {step.key: step for step in SUMMARIZE.steps(summarizer, TEXT, WritingParams(num_beams=3, **SHORT))}
-    keys = ["tokens", "tensors", "encoded", "decoder_start", "next_logits", "next_probabilities", "beams"]
-    assert list(steps) == keys and steps["tensors"].shape == "(1, 14)" and steps["encoded"].shape == "(1, 14, 16)"
+    keys = ["normalized", "tokens", "tensors", "embeddings", "layers", "encoded", "decoder_start", "next_logits"]
+    assert list(steps) == [*keys, "next_probabilities", "beams"]
+    assert steps["tensors"].shape == "(1, 14)" and steps["encoded"].shape == "(1, 14, 16)"
     answer = SUMMARIZE.run(summarizer, TEXT, WritingParams(num_beams=3, **SHORT))
     assert steps["beams"].lines[0] == f"1 {answer.text}" and len(steps["beams"].lines) == 3
     greedy = {step.key for step in SUMMARIZE.steps(summarizer, TEXT, WritingParams(num_beams=1, **SHORT))}

@@ -67,7 +67,8 @@ def test_a_batch_gives_each_text_the_answer_it_gets_alone(encoder: Any) -> None:
 def test_the_steps_end_in_the_answer(encoder: Any) -> None:
     steps = {step.key: step for step in TASK.steps(encoder, {"text": TEXT}, PARAMS)}
     assert list(steps) == [
-        "tokens", "tensors", "hidden_states", "pooling_mean", "unit_length", "label_vectors", "cosine",
+        "normalized", "tokens", "tensors", "embeddings", "layers", "hidden_states", "pooling_mean", "unit_length",
+        "label_vectors", "cosine", "candidate",
     ]  # fmt: skip
     bars = TASK.run(encoder, {"text": TEXT}, PARAMS)
     assert set(steps["cosine"].lines) == {f"{label}: {score:.4f}" for label, score in bars.scores}
