@@ -36,7 +36,8 @@
   };
   // A form that is about to make room for another takes no more words: they would go with it.
   const hold = held => {
-    const parts = document.querySelectorAll(".playground-form .block");
+    // The model box is filled in for the new task, too.
+    const parts = document.querySelectorAll(".playground-form .block, #playground-model");
     parts.forEach(part => { part.inert = held; });
     // The other form did not come: this one stays.
     if (held) setTimeout(() => parts.forEach(part => { part.inert = false; }), 10000);

@@ -15,6 +15,8 @@ os.environ.update(
     HF_HUB_DISABLE_PROGRESS_BARS="1",
     GRADIO_ANALYTICS_ENABLED="False",
     TOKENIZERS_PARALLELISM="false",
+    # Two workers train at once on two cores: with two threads each they wait for one another in turn.
+    OMP_NUM_THREADS="1",
 )
 BROWSER = "tests/browser/"
 # Browser tests that start an app of their own: they need not run where the others share one.

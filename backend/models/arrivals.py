@@ -14,6 +14,8 @@ from backend.workspace import Workspace
 
 AT_ONCE = 3
 """Downloads of one workspace at a time."""
+TOLD_SECONDS = 60.0
+"""How long the end of one is told: more than one page, or look of a page, may ask for it."""
 
 
 class _Stopped(Exception):
@@ -34,6 +36,8 @@ class Arrival:
     """Bytes that were here when the first news came."""
     error: Exception | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+    told: float = 0.0
+    """When its end was first told; 0: not yet."""
 
     def bytes_a_second(self) -> float:
         """Mean since it began; 0 until something came."""
@@ -49,7 +53,7 @@ class Arrivals:
         self._lock = threading.Lock()
 
     def of(self, workspace: Workspace) -> list[Arrival]:
-        """Those of a workspace, the last one begun first; ended ones stay until `settle`."""
+        """Those of a workspace, the last one begun first; ended ones stay for a while after `settle`."""
         with self._lock:
             return [one for (root, _), one in self._all.items() if root == str(workspace.root)][::-1]
 
@@ -83,11 +87,19 @@ class Arrivals:
                 one.stop.set()
 
     def settle(self, workspace: Workspace) -> None:
-        """Forget those that have ended: their end was told."""
+        """The end of those that have ended was told; forget those of which it was told some time ago."""
+        now = time.monotonic()
         with self._lock:
             for key, one in list(self._all.items()):
                 if key[0] == str(workspace.root) and one.state != "going":
-                    del self._all[key]
+                    one.told = one.told or now
+                    if now - one.told > TOLD_SECONDS:
+                        del self._all[key]
+
+    def forget(self, workspace: Workspace, ref: str) -> None:
+        """A model was deleted: that it had come is told no longer."""
+        with self._lock:
+            self._all.pop((str(workspace.root), ref), None)
 
     def _bring(self, workspace: Workspace, one: Arrival) -> None:
         def tell(phase: str, done: int, total: int) -> None:

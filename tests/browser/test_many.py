@@ -23,7 +23,8 @@ def quiet_app(tmp_path: Path) -> Iterator[App]:
 
 def begin(page: Page, model: Path, file: Path) -> None:
     page.locator("#playground-task label").first.click()
-    expect(page.locator("#playground-text textarea")).to_be_visible()
+    # It takes no words until the form of the other task is there.
+    expect(page.locator("#playground-model[inert]")).to_have_count(0)
     box = page.locator("#playground-model input")
     box.fill(str(model))
     box.press("Enter")

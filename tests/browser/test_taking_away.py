@@ -67,7 +67,7 @@ def test_a_finished_run_is_taken_away(
 
         opened(page, "after-push")
         repo = page.locator("#after-repo input, #after-repo textarea")
-        expect(repo).to_have_value("mine")
+        expect(repo).to_have_attribute("placeholder", "mine")
         repo.fill("me/mine")
         page.locator("#after-token input").fill("hf_reader")
         page.locator("#after-push-go").click()

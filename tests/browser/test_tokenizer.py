@@ -26,7 +26,7 @@ def test_special_tokens_can_be_left_out(app: App, open_page: OpenPage) -> None:
     page = open_page(app.url)
     open_tab(page, "tokenizer")
     expect(page.locator("#tokens .token").first).to_contain_text("[CLS]")
-    page.get_by_label("Special tokens").uncheck()
+    page.get_by_label("Special tokens", exact=True).uncheck()
     expect(page.locator("#tokens .token-special")).to_have_count(0)
     expect(page.locator("#tokens .token").first).to_contain_text("token")
 

@@ -111,7 +111,7 @@ class TakeAway:
             parts.push: gr.Button(interactive=True),
             **dict.fromkeys((parts.told, parts.script.told, parts.card.told, parts.pushed), ""),
             parts.card.text: "",
-            parts.repo: ascii_name(run_id),
+            parts.repo: gr.Textbox("", placeholder=ascii_name(run_id)),
             parts.intro: f'<p class="muted">{intro}</p>',
         }
 
@@ -132,6 +132,7 @@ class TakeAway:
         endpoint, settings = self.services.shelf.hub.home, self.services.settings
         try:
             folder, _, _ = archive.finished(workspace, run_id)
+            repo = repo.strip() or ascii_name(run_id)
             # Known without asking anyone, hence before anything is sent.
             check_name(repo)
             if settings.offline == "yes":
@@ -175,6 +176,8 @@ def wire(parts: AfterParts, services: Services, state: PageState, shown_run: gr.
             parts.card.told, parts.pushed, parts.card.text, parts.repo, parts.intro,
         ],
         trigger_mode="always_last",
+        # One after another: the second of two sees that the first has drawn, and leaves what was typed since.
+        concurrency_limit=1,
         **quiet,
     )  # fmt: skip
     parts.make.click(shown(acts.zip), [shown_run, parts.card.text], [parts.make, parts.save, parts.told], **quiet)

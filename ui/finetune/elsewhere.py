@@ -295,7 +295,9 @@ def wire(parts: Parts, services: Services, state: PageState, shown_run: gr.State
     asked: dict[str, Any] = {"data": parts.data, "part": parts.part, **parts.columns}
     gr.on(
         [shown_run.change, state.pulse.change],
-        shown(acts.show), [shown_run, acts.drawn], [*parts.widgets, acts.drawn], trigger_mode="always_last", **quiet,
+        shown(acts.show), [shown_run, acts.drawn], [*parts.widgets, acts.drawn], trigger_mode="always_last",
+        # One after another: the second of two sees what the first has drawn.
+        concurrency_limit=1, **quiet,
     )  # fmt: skip
     parts.data.focus(shown(acts.offer), [shown_run], [parts.data], queue=False, **quiet)
     parts.data.input(

@@ -256,6 +256,8 @@ def wire(
         "inputs": [shown_run, acts.drawn],
         "outputs": [*view.parts, form_view, live_link, acts.drawn, try_ref, shown_run],
         "trigger_mode": "always_last",
+        # One after another: the second of two sees what the first has drawn.
+        "concurrency_limit": 1,
         **quiet,
     }
     # What sets a State that others listen to goes through the queue: with queue=False its change would not be heard.

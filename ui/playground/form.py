@@ -44,6 +44,8 @@ def draw(task: Task, kept: Mapping[str, Any], locale: str, inputs_wanted: int = 
     inputs_wanted: how many texts the model reads; the fold of a second one is open for two, and for one typed before.
     """
     gr.Markdown(i18n(f"tasks.{task.name}.help"), elem_classes="hint")
+    # Once it is there, what was held back for it takes words again (assets/early.js).
+    gr.HTML(apply_default_css=False, js_on_load="workbench.hold(false)", elem_classes="form-is-here")
     inputs = {one.name: _input(task, one, kept) for one in task.inputs if not one.optional}
     second = None
     for one in task.inputs:

@@ -45,7 +45,6 @@ class NextTokenParts:
     ways: gr.Button
     waiting: gr.HTML
     view: gr.HTML
-    place: gr.Row
     weights: dict[str, gr.Slider]
     """By name in WEIGHTS."""
     bars: gr.HTML
@@ -67,7 +66,8 @@ def build() -> NextTokenParts:
             stop = gr.Button(i18n("playground.stop"), size="sm", visible=False, elem_id="next-stop", scale=0)
         waiting = gr.HTML(apply_default_css=False, elem_id="next-waiting")
         view = gr.HTML(apply_default_css=False, js_on_load=next_token_view.EVENTS, elem_id="next-tokens")
-        with gr.Row(visible=False, elem_classes="next-place") as place:
+        # Seen where there are bars (CSS): to be made visible in a fold that is just being opened may be lost.
+        with gr.Row(elem_classes="next-place"):
             with gr.Column(scale=2, min_width=220):
                 weights = {
                     name: gr.Slider(
@@ -84,9 +84,7 @@ def build() -> NextTokenParts:
             with gr.Column(scale=5, min_width=280):
                 bars = gr.HTML(apply_default_css=False, js_on_load=next_token_view.EVENTS, elem_id="next-bars")
         compared = gr.HTML(apply_default_css=False, elem_id="next-compared")
-    return NextTokenParts(
-        fold, run, stop, ways, waiting, view, place, weights, bars, compared, gr.State(None), gr.State(0)
-    )
+    return NextTokenParts(fold, run, stop, ways, waiting, view, weights, bars, compared, gr.State(None), gr.State(0))
 
 
 def put_back(parts: NextTokenParts) -> Updates:
@@ -96,7 +94,6 @@ def put_back(parts: NextTokenParts) -> Updates:
         parts.chosen: 0,
         parts.view: "",
         parts.bars: "",
-        parts.place: gr.Row(visible=False),
         parts.compared: "",
     }
 
@@ -150,7 +147,7 @@ def wire(parts: NextTokenParts, rail: gr.Radio, asked: gr.State, services: Servi
     weights = list(parts.weights.values())
     generate = {"concurrency_id": "ask-generate", "concurrency_limit": WAITERS, **_QUIET}
     busy = [parts.run, parts.ways, parts.stop, parts.waiting]
-    found = [*busy, parts.view, parts.place, parts.bars, parts.looked, parts.chosen]
+    found = [*busy, parts.view, parts.bars, parts.looked, parts.chosen]
     rail.change(shown(show_fold), rail, parts.fold, **_QUIET)
     parts.run.click(shown(run), asked, [*found, *weights], **generate)
     parts.bars.click(shown(take_road), [parts.looked, parts.chosen, *weights], found, **generate)
@@ -203,8 +200,7 @@ def _looked(
             assert asked is not None
             looked = Looked(asked, found)
             view, bars = _drawn(looked, chosen, weights, locale_of(request))
-            updates |= {parts.view: view, parts.bars: bars, parts.looked: looked, parts.chosen: chosen}
-            updates |= {parts.place: gr.Row(visible=True)} | sliders
+            updates |= {parts.view: view, parts.bars: bars, parts.looked: looked, parts.chosen: chosen} | sliders
         yield updates
 
 

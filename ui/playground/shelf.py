@@ -195,11 +195,13 @@ class Shelf:
         workspace, locale = self.services.workspace(request), locale_of(request)
         title = self._title(ref, request)
         remove_model(self.services.shelf, self.services.queue, workspace, ref)
+        self.services.shelf.arrivals.forget(workspace, ref)
         key = "shelf.taken_off" if ref.startswith("folder:") else "shelf.deleted"
         gr.Info(html.escape(say(key, locale, model=title)))
         choices = pickers.model_choices(self.services, request, task)
         closed: Updates = {self.parts.ask: gr.Row(visible=False), self.parts.asked: ""}
-        return closed | {self.model: gr.Dropdown(choices)} | self.draw(request)
+        told = shelf_view.arrivals(self.services.shelf.arrivals.of(workspace), locale)
+        return closed | {self.model: gr.Dropdown(choices), self.parts.arrivals: told} | self.draw(request)
 
     def _ask(self, ref: str, request: gr.Request) -> Updates:
         locale, kind = locale_of(request), ref.partition(":")[0]
@@ -249,7 +251,7 @@ def wire(
     for trigger in (parts.search.click, parts.words.submit):
         trigger(shown(acts.look), asking, [parts.told, parts.found], concurrency_limit=4, **quiet)
     parts.mirror.input(shown(acts.choose_mirror), parts.mirror, [parts.told, parts.found], **quiet)
-    removed = [parts.ask, parts.asked, model, parts.table]
+    removed = [parts.ask, parts.asked, model, parts.table, parts.arrivals]
     parts.delete.click(shown(acts.remove), [parts.asked, task], removed, **quiet)
     parts.keep.click(_kept, None, [parts.ask, parts.asked], queue=False, **quiet)
 

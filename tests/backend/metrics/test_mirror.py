@@ -30,7 +30,7 @@ def test_trackio_shows_the_same_curves(tmp_path: Path) -> None:
     folder.write_spec(
         RunSpec(
             name="my run",
-            recipe="r",
+            recipe="single-label-classification",
             model_ref="m",
             data_ref="d",
             data_version=1,
