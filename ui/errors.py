@@ -26,7 +26,7 @@ def shown(handler: Handler) -> Handler:
     @functools.wraps(handler)
     def plain(*args: Any, **kwargs: Any) -> Any:
         try:
-            return handler(*args, **kwargs)
+            return _changes(handler(*args, **kwargs))
         except gr.Error:
             raise
         except Exception as error:  # one of the two borders where everything is caught
@@ -35,7 +35,7 @@ def shown(handler: Handler) -> Handler:
     @functools.wraps(handler)
     def streaming(*args: Any, **kwargs: Any) -> Any:
         try:
-            yield from handler(*args, **kwargs)
+            yield from map(_changes, handler(*args, **kwargs))
         except gr.Error:
             raise
         except Exception as error:  # as above
@@ -60,6 +60,11 @@ def error_card(error: Exception, locale: str) -> str:
         '<div class="error-card" role="alert"><p class="lead-text"><span class="cross">✕</span> '
         f"{html.escape(what)}</p><p>{html.escape(todo)}</p></div>"
     )
+
+
+def _changes(updates: Any) -> Any:
+    """No widget with a new value: Gradio takes an empty dict for one value, and misses the others."""
+    return gr.skip() if isinstance(updates, dict) and not updates else updates
 
 
 def _toast(error: Exception, locale: str) -> gr.Error:

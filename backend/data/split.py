@@ -185,38 +185,59 @@ def _take(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """(what stays, what each share takes). Every label gives its exact part, rounded so that the totals are right.
 
-    A label with one row stays in train; one with two rows gives at most one away.
+    A label with one row stays in train; one with two rows gives at most one away. Takes O(rows log rows), however many
+    labels there are.
     """
     import numpy as np
 
-    generator = np.random.default_rng(seed)
-    groups = [rows] if codes is None else [rows[codes[rows] == code] for code in np.unique(codes[rows])]
-    groups = [generator.permutation(group) for group in groups]
-    left = [len(group) for group in groups]
-    used = [0] * len(groups)
+    mixed, starts, sizes = _mixed(rows, codes, np.random.default_rng(seed))
+    used = np.zeros_like(sizes)
     taken = {}
     for name, share in shares.items():
-        counts = _apportion([len(group) for group in groups], share, [max(0, n - 1) for n in left])
-        taken[name] = np.concatenate(
-            [group[start : start + count] for group, start, count in zip(groups, used, counts, strict=True)]
-        )
-        used = [start + count for start, count in zip(used, counts, strict=True)]
-        left = [n - count for n, count in zip(left, counts, strict=True)]
-    stays = np.concatenate([group[start:] for group, start in zip(groups, used, strict=True)])
-    return stays, taken
+        counts = _apportion(sizes, share, np.maximum(0, sizes - used - 1))
+        taken[name] = mixed[_runs(starts + used, counts)]
+        used += counts
+    return mixed[_runs(starts + used, sizes - used)], taken
 
 
-def _apportion(sizes: list[int], share: float, most: list[int]) -> list[int]:
-    """Whole numbers near share * size that sum to the rounded share of all, none over its most (largest remainder)."""
-    exact = [share * size for size in sizes]
-    counts = [min(int(value), limit) for value, limit in zip(exact, most, strict=True)]
+def _mixed(
+    rows: np.ndarray, codes: np.ndarray | None, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(the rows, those of one label beside each other and each label's mixed; int64 (labels,): where a label's rows
+    begin; how many they are). The labels in the order of their codes; one draw of the generator for each."""
+    import numpy as np
+
+    if codes is None:
+        return generator.permutation(rows), np.zeros(1, np.int64), np.array([len(rows)])
+    found = codes[rows]
+    mixed = rows[np.argsort(found, kind="stable")]
+    sizes = np.unique(found, return_counts=True)[1]
+    ends = np.cumsum(sizes)
+    for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True):
+        generator.shuffle(mixed[start:end])
+    return mixed, ends - sizes, sizes
+
+
+def _runs(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """start, start + 1, ... of each, as many as its count: int64 (sum of the counts,)."""
+    import numpy as np
+
+    before = np.cumsum(counts) - counts
+    places: np.ndarray = np.repeat(starts - before, counts) + np.arange(counts.sum())
+    return places
+
+
+def _apportion(sizes: np.ndarray, share: float, most: np.ndarray) -> np.ndarray:
+    """Whole numbers near share * size that sum to the rounded share of all, none over its most (largest remainder);
+    int64 (labels,) as sizes and most."""
+    import numpy as np
+
+    exact = share * sizes
+    counts = np.minimum(exact.astype(np.int64), most)
     # Small shares still give a row: a split of nothing would say nothing.
-    short = max(1, round(share * sum(sizes))) - sum(counts)
-    order = sorted(range(len(sizes)), key=lambda index: (counts[index] - exact[index], -sizes[index], index))
-    for index in order:
-        if short > 0 and counts[index] < most[index]:
-            counts[index] += 1
-            short -= 1
+    short = max(1, round(share * int(sizes.sum()))) - int(counts.sum())
+    order = np.lexsort((-sizes, counts - exact))
+    counts[order[counts[order] < most[order]][: max(0, short)]] += 1
     return counts
 
 

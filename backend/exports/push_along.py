@@ -62,11 +62,11 @@ def arrived(folder: Path) -> Arrived:
 
 
 def refuse_push(repo: str, settings: Settings, access: Access) -> None:
-    """What is known before Start. Raises UserError after.bad_repo, offline, no_token."""
+    """What is known before Start. Raises UserError after.bad_repo, push.offline, after.no_token."""
     check_name(repo)
     check_token(access.token, settings.hub_endpoint)
     if settings.offline == "yes":
-        raise UserError("after.offline")
+        raise UserError("push.offline")
     if settings.public and not access.token:
         raise UserError("after.no_token")
 

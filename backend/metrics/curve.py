@@ -64,7 +64,8 @@ class Reading:
     step: int = 0
     values: Mapping[str, float] = field(default_factory=dict)
     cause: str = ""
-    """high or low: the learning rate that is to blame; else empty. Text `curve.{kind}.{cause}`."""
+    """high or low: the learning rate that is to blame; nothing: what is learnt by heart is of no use for unseen rows;
+    else empty. Text `curve.{kind}.{cause}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ def read_curve(
     if len(checks.steps) < FEWEST_CHECKS or not losses or (lives and done < EARLY_SHARE * total_steps):
         return Reading(Kind.EARLY)
     kind = _kind(checks, losses, baseline, less_is_better)
+    if kind is Kind.FLAT and _memorizes(checks, losses):
+        return Reading(kind, values={"rate": rate}, cause="nothing")
     best = max(range(1, len(checks.steps)), key=lambda place: (checks.scores[place], -checks.losses[place]))
     values = {"rate": rate, "best": checks.steps[best], "step": checks.steps[max(1, checks.low)]}
     if kind in (Kind.FLAT, Kind.NOISY):
@@ -199,6 +202,13 @@ def _overfits(checks: _Checks, losses: Sequence[tuple[int, float]]) -> bool:
     then = [loss for step, loss in losses if abs(step - checks.steps[low]) <= width]
     late = [loss for step, loss in losses if step > checks.steps[-1] - width]
     return bool(then and late) and fmean(late) < (1 - LEARNT_FALL) * fmean(then)
+
+
+def _memorizes(checks: _Checks, losses: Sequence[tuple[int, float]]) -> bool:
+    """The loss of the training rows has fallen well below where it began, and below that of unseen rows."""
+    count = min(LAST_LOSSES, len(losses) // 2)
+    first, late = (fmean(loss for _, loss in part) for part in (losses[:count], losses[-count:]))
+    return late < (1 - LEARNT_FALL) * min(first, checks.end)
 
 
 def _score_rises(checks: _Checks) -> bool:

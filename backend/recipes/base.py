@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from backend.errors import UserError
 from backend.tasks.base import check_params, param
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ Preset = Literal["quick", "balanced", "thorough"]
 PRESETS: tuple[Preset, ...] = ("quick", "balanced", "thorough")
 LESS_IS_BETTER = frozenset(("loss", "mse", "rmse", "mae"))
 """Metrics whose smallest value is the best."""
+MOST_RATE = 0.1
 SCHEDULERS = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "polynomial")
 
 
@@ -39,7 +41,7 @@ class TrainArguments:
     Texts `arguments.{name}` and `.help`.
     """
 
-    learning_rate: float = param(5e-5, minimum=1e-8, maximum=0.1)
+    learning_rate: float = param(5e-5, minimum=1e-8, maximum=MOST_RATE)
     num_train_epochs: float = param(3.0, minimum=0.01, maximum=1000)
     max_steps: int = param(0, minimum=0, maximum=10_000_000)
     """Optimizer steps; 0: as many as num_train_epochs says."""
@@ -90,6 +92,10 @@ class TrainArguments:
     seed: int = param(42, minimum=0, maximum=2**31 - 1)
 
     def __post_init__(self) -> None:
+        if isinstance(self.learning_rate, (int, float)) and self.learning_rate > MOST_RATE:
+            # The largest one allowed is no advice.
+            known = {"value": self.learning_rate, "maximum": MOST_RATE, "usual": "5e-5"}
+            raise UserError("arguments.rate_too_large", **known)
         check_params(self, "arguments")
 
 

@@ -9,12 +9,13 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from backend.errors import UserError
 from backend.exports.push_along import FILE as HUB_FILE
 from backend.exports.push_along import Access, refuse_push
 from backend.metrics.mirror import is_behind
-from backend.models import ModelShelf, device_name
+from backend.models import ModelFacts, ModelShelf, device_name
 from backend.recipes.base import Report
 from backend.settings import Settings
 from backend.training.forecast import refuse_full_disk
@@ -27,6 +28,9 @@ from backend.training.run_folder import RunFolder
 from backend.training.spec import MetricPoint, Phase, RunSpec, RunState, RunStatus
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace, disk_error
+
+if TYPE_CHECKING:
+    from backend.data.version import DataVersion
 
 FAREWELL_SECONDS = 10.0
 log = logging.getLogger(__name__)
@@ -72,10 +76,7 @@ class RunQueue:
         from backend.data.library import open_data
 
         version = open_data(workspace, draft.data_ref, draft.data_version)
-        facts = self.shelf.facts(workspace, draft.model_ref)
-        refuse_unfit(draft, version, facts, device_name(self.settings))
-        refuse_impossible(self.shelf, workspace, draft, facts, version)
-        refuse_processes(draft, self.settings, version)
+        facts = self._checked(workspace, draft, version)
         refuse_full_disk(draft, facts, workspace)
         if draft.push_repo:
             refuse_push(draft.push_repo, self.settings, access or Access())
@@ -107,6 +108,19 @@ class RunQueue:
             self.supervisor.access[folder.path] = access
         self._enqueue(workspace, run_id)
         return run_id
+
+    def refuse(self, workspace: Workspace, draft: RunSpec) -> None:
+        """Raise the UserError with which submit would refuse a draft, but for the disk and the Hub."""
+        from backend.data.library import open_data
+
+        self._checked(workspace, draft, open_data(workspace, draft.data_ref, draft.data_version))
+
+    def _checked(self, workspace: Workspace, draft: RunSpec, version: DataVersion) -> ModelFacts:
+        facts = self.shelf.facts(workspace, draft.model_ref)
+        refuse_unfit(draft, version, facts, device_name(self.settings))
+        refuse_impossible(self.shelf, workspace, draft, facts, version)
+        refuse_processes(draft, self.settings, version)
+        return facts
 
     def stop(self, workspace: Workspace, run_id: str) -> None:
         """Ask a running run to end after its present step; take a waiting one out of the queue."""
@@ -140,6 +154,9 @@ class RunQueue:
             folder.spec()
             folder.withdraw_request()
             folder.reserve_space()
+            if not folder.state_file.exists():
+                # It begins anew: how far it had come is no longer true.
+                status = replace(status, step=0, epoch=0.0, best_step=0, best_value=None)
             folder.write_status(self._queued(status))
             self._enqueue(workspace, run_id)
 
@@ -298,6 +315,8 @@ class RunQueue:
         return replace(
             before,
             earlier_seconds=before.seconds,
+            samples_per_second=0.0,
+            seconds_left=None,
             started=0.0,
             state=RunState.QUEUED,
             phase=Phase.STARTING,

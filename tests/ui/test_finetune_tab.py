@@ -302,7 +302,7 @@ def test_a_waiting_run_can_be_taken_out_of_the_queue(showing: run.Showing, works
 
 def test_a_run_that_never_began_is_no_failure() -> None:
     page = live.ending(RunStatus(state=RunState.STOPPED), "en")
-    assert "before it began" in page and "error-card" not in page
+    assert "before its first step" in page and "error-card" not in page
 
 
 def test_a_run_without_a_typed_name_gets_one_that_is_free(services: Services, tiny_encoder: Path) -> None:

@@ -201,11 +201,27 @@ class Choosing:
     def retitle(self, measured: str, request: gr.Request, **values: Any) -> Updates:
         """Something that the forecast depends on changed: the fold's title says the settings, the card asks again."""
         locale, form = locale_of(request), Filled.of(self.services, request, values)
-        title = {self.form.settings.fold: gr.Accordion(label=cards.settings_title(form.arguments_now(), locale))}
-        if measured == form.costs():
+        title: Updates = {
+            self.form.settings.fold: gr.Accordion(label=cards.settings_title(form.arguments_now(), locale))
+        }
+        refused = self._refusal(form)
+        if measured == form.costs() and not refused:
             return title
+        card = cards.refusal(refused, locale) if refused else cards.unmeasured(locale)
         choices = gr.Radio(choices=cards.preset_choices({}, locale))
-        return title | {self.form.card: cards.unmeasured(locale), self.form.preset: choices}
+        return title | {self.form.card: card, self.form.preset: choices, self.measured: ""}
+
+    def _refusal(self, form: Filled) -> UserError | None:
+        """Why Start would refuse the settings as they are; what is wrong with the columns is said under them."""
+        if not form.values["model"] or not form.has_data:
+            return None
+        try:
+            if any(one.level == "error" for one in form.recipe.check(form.version(), form.columns)):
+                return None
+            self.services.queue.refuse(form.workspace, form.draft())
+        except UserError as error:
+            return error
+        return None
 
     def making(self, steps: Sequence[str]) -> Callable[..., Updates]:
         """One handler of several, by name: each takes the form as those before it leave it."""
@@ -281,7 +297,7 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     roles = [form.recipe, *columns]
     data_parts = [form.proof, form.findings, form.rows, form.split_fold]
     model_parts = [form.name, form.head, form.unknown, form.switch_model, form.known_model]
-    title_parts = [form.settings.fold, form.card, form.preset]
+    title_parts = [form.settings.fold, form.card, form.preset, measured]
     remembered = [acts.filled, acts.suggested, measured, form.again.held]
 
     def made_of(steps: tuple[str, ...], outputs: list[Any]) -> dict[str, Any]:

@@ -63,7 +63,9 @@ def wire(form: Form, services: Services, state: PageState) -> None:
         locale, name = locale_of(request), (repo or "").strip()
         title = say("push.title.now", locale, repo=name) if name else say("push.title", locale)
         intro = say("push.intro", locale, endpoint=services.shelf.hub.home)
-        if not services.settings.public:
+        if services.settings.offline == "yes":
+            intro = say("push.offline", locale)
+        elif not services.settings.public:
             intro += " " + say("after.push.token.stored", locale)
         return gr.Accordion(label=title), f'<p class="muted">{html.escape(intro)}</p>'
 

@@ -16,7 +16,7 @@ from backend.settings import Settings
     ("repo", "changes", "token", "key"),
     [
         ("me/al ong", {}, "hf_x", "after.bad_repo"),
-        ("me/along", {"offline": "yes"}, "hf_x", "after.offline"),
+        ("me/along", {"offline": "yes"}, "hf_x", "push.offline"),
         ("me/along", {"public": True}, "", "after.no_token"),
     ],
 )

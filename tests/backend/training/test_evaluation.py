@@ -135,11 +135,11 @@ def test_a_stop_reports_the_blocks_done_so_far(trained: tuple[Desk, str], monkey
 
 def test_one_that_the_app_left_behind_says_that_it_was_cut_off(trained: tuple[Desk, str]) -> None:
     desk, run_id = trained
+    place = evaluation._new_place(RunFolder(desk.workspace.folder("runs", run_id)))
     # Who has seen an earlier scoring through may still be at its last words.
     for thread in threading.enumerate():
-        if thread.name == f"evaluate-{run_id}":
+        if thread.name == evaluation._thread(place):
             thread.join(60)
-    place = evaluation._new_place(RunFolder(desk.workspace.folder("runs", run_id)))
     (place.work / "asked.json").write_text(json.dumps(asdict(asked(desk))), encoding="utf-8")
     (place.work / "progress.json").write_text(json.dumps({"done": 3, "rows": 9, "pid": 2**22 - 1, "born": 1.0}))
     found = next(one for one in evaluation.evaluations(desk.workspace, run_id) if one.name == place.result.stem)
