@@ -34,6 +34,12 @@
       return words;
     } catch { return ""; }
   };
+  const keptForm = () => {
+    try {
+      const form = sessionStorage.getItem("workbench-form");
+      return form ? { "finetune-form": form } : {};
+    } catch { return {}; }
+  };
   // A form that is about to make room for another takes no more words: they would go with it.
   const hold = held => {
     // The model box is filled in for the new task, too.
@@ -49,6 +55,11 @@
   window.workbench = {
     tabNames,
     tabButtons,
+    // For this tab of the browser: the Fine-tune form by the names of its parts, filled in again when the page is loaded anew.
+    keepForm(names, values) {
+      const form = Object.fromEntries(names.map((name, place) => [name, values[place] ?? null]));
+      try { sessionStorage.setItem("workbench-form", JSON.stringify(form)); } catch { /* a private window */ }
+    },
     // [language, secret, what was typed before the language changed, else the address]: sent to the server when the page opens.
     visitor() {
       let secret = store.get("workbench-visitor");
@@ -56,7 +67,8 @@
         secret = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("");
         store.set("workbench-visitor", secret);
       }
-      return [chosen, secret, kept() || JSON.stringify({ address: location.search })];
+      const before = JSON.parse(kept() || JSON.stringify({ address: location.search }));
+      return [chosen, secret, JSON.stringify({ ...before, ...keptForm() })];
     },
     speak(wanted) {
       if (wanted === chosen) return;

@@ -85,7 +85,7 @@ def wire(tab: FinetuneTab, services: Services, state: PageState) -> None:
     settings.wire(tab.form.settings, tab.form.settled, services)
     anatomy.wire(tab.form, services)
     inside.wire(tab.form, services)
-    how_it_runs.wire(tab.form, services, state)
+    how_it_runs.wire(tab.form, services, follow.filled)
     pushing.wire(tab.form, services, state)
     launching.wire(tab.form, services, tab.shown_run, tab.started, measured)
     first_answer.wire(tab.form, services, tab.shown_run, tab.started)

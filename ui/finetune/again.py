@@ -39,7 +39,9 @@ class Parts:
     note: gr.HTML
     let_go: gr.Button
     held: gr.State
-    """What is not to be guessed anew: {"run", "model", "columns", "arguments": whether these, too}; None: nothing."""
+    """What is not to be guessed anew: {"run", "model", "columns", "arguments": whether these, too}; None: nothing.
+
+    With "once" only until what follows from the data has been filled in."""
 
 
 def build() -> Parts:

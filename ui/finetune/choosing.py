@@ -20,7 +20,7 @@ from backend.recipes.glue import glue_data
 from backend.training.suggest import ENGLISH, suggest_model
 from ui import pickers
 from ui.errors import shown
-from ui.finetune import cards, glue
+from ui.finetune import cards, glue, kept
 from ui.finetune.again import held_columns
 from ui.finetune.filled import SPLIT, Filled, plain_arguments, run_name
 from ui.finetune.form import Form
@@ -45,10 +45,15 @@ class Choosing:
     measured: gr.State
     """What the forecast on show was made for (Filled.costs)."""
 
-    def fill(self, data: str | None, model: str | None, request: gr.Request) -> Updates:
-        """A page was opened: what data sets and models there are, the first of each chosen; titles in its language."""
+    def fill(self, data: str | None, model: str | None, typed: dict[str, str], request: gr.Request) -> Updates:
+        """A page was opened: what data sets and models there are, the first of each chosen; titles in its language.
+
+        What stood in the form before the page was loaded anew stands there again.
+        """
         locale = locale_of(request)
-        return {
+        values = {} if data else kept.read(typed.get("finetune-form", ""), self.form)
+        before = kept.filled_in(self.form, self.services, values, request) if values else {}
+        updates: Updates = {
             self.form.data: self._offer(pickers.data_choices(self.services, request), data),
             # A starter until the data says what fits: a run made before is seldom what the next one should start from.
             self.form.model: self._offer(pickers.model_choices(self.services, request), model or ENGLISH),
@@ -58,6 +63,10 @@ class Choosing:
             ),
             self.form.card: cards.unmeasured(locale),
         }
+        if before:
+            choices = cards.preset_choices({}, locale)
+            updates[self.form.preset] = gr.Radio(choices=choices, value=before.pop(self.form.preset))
+        return updates | before
 
     def refresh_data(self, request: gr.Request) -> Any:
         """The data sets there are now. What is chosen is left alone: a person may be choosing meanwhile."""
@@ -186,7 +195,7 @@ class Choosing:
     def refill_preset(self, filled: dict[str, Any] | None, held: Held, request: gr.Request, **values: Any) -> Updates:
         """Model or data changed: the preset's arguments again, but for those that the person has changed by hand."""
         if held and held["arguments"]:
-            return {}
+            return self._release(request, values) if held.get("once") else {}
         typed = Filled.of(self.services, request, values).typed(filled)
         updates = self.fill_preset(request, **values)
         # What stands already is not written again: a person may be typing there by now.
@@ -197,6 +206,13 @@ class Choosing:
             for widget, value in updates.items()
             if widget not in left and (widget not in stands or stands[widget] != value)
         }
+
+    def _release(self, request: gr.Request, values: Mapping[str, Any]) -> Updates:
+        """What was kept stands there: the form chooses by itself again, all but what differs from the preset."""
+        form = Filled.of(self.services, request, values)
+        if not values["model"] or not values["data"]:
+            return {self.form.again.held: None}
+        return {self.filled: plain_arguments(form.preset(values["preset"])), self.form.again.held: None}
 
     def retitle(self, measured: str, request: gr.Request, **values: Any) -> Updates:
         """Something that the forecast depends on changed: the fold's title says the settings, the card asks again."""
@@ -272,6 +288,8 @@ class Follow:
     `guess` and `suggest` are these for other data: the columns and the model are chosen, too."""
 
     acts: Choosing
+    filled: gr.events.Dependency
+    """The page was opened, and the form filled in."""
     look: dict[str, Any]
     know: dict[str, Any]
     guess: dict[str, Any]
@@ -284,12 +302,13 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     follow: dict[str, Any] = {"trigger_mode": "always_last", "inputs_kwargs": form.inputs, **quiet}
     columns, arguments = list(form.columns.values()), list(form.arguments.values())
-    state.arrived.change(
+    filled = state.arrived.change(
         shown(acts.fill),
-        [form.data, form.model],
-        [form.data, form.model, form.preset, form.settings.fold, form.card],
+        [form.data, form.model, state.typed],
+        [*form.inputs.values(), form.settings.fold, form.card, form.again.held],
         **quiet,
     )
+    kept.wire(form)
     form.data.focus(shown(acts.refresh_data), None, [form.data], queue=False, **quiet)
     form.model.focus(shown(acts.refresh_models), None, [form.model], queue=False, **quiet)
     # Each event costs the browser a round over the whole page: what follows from a choice is made in two, first what
@@ -306,7 +325,16 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     guess = made_of(("guess", "look"), [*roles, form.glue.task, form.glue.note, form.checks.view, *data_parts])
     turn = made_of(("change_recipe", "look"), [*roles, form.glue.note, form.checks.view, *data_parts])
     look = made_of(("look",), data_parts)
-    filled_in = [form.model, acts.suggested, *model_parts, *arguments, acts.filled, *title_parts, form.settled]
+    filled_in = [
+        form.model,
+        acts.suggested,
+        *model_parts,
+        *arguments,
+        acts.filled,
+        form.again.held,
+        *title_parts,
+        form.settled,
+    ]
     suggest = made_of(("suggest", "know_model", "refill_preset", "retitle", "settle"), filled_in)
     know = made_of(("know_model", "refill_preset", "retitle", "settle"), filled_in)
     chosen = [*arguments, acts.filled, form.again.held, *title_parts, form.settled]
@@ -329,7 +357,7 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     form.preset.input(**preset)
     priced = [form.how.launcher, form.how.processes, *arguments, *form.anatomy.inputs.values()]
     gr.on([widget.input for widget in priced], **made_of(("retitle",), title_parts))
-    return Follow(acts, look, know, guess, suggest)
+    return Follow(acts, filled, look, know, guess, suggest)
 
 
 def _joined(old: Any, new: Any) -> tuple[Any, bool, Any]:

@@ -14,7 +14,7 @@ from backend.training.command import native_loop_source, typed_command
 from backend.training.spec import RunSpec
 from ui.errors import shown
 from ui.text import i18n, say
-from ui.visitor import PageState, Services, locale_of
+from ui.visitor import Services, locale_of
 
 if TYPE_CHECKING:
     from ui.finetune.form import Form
@@ -122,21 +122,16 @@ class HowItRuns:
         }
 
 
-def wire(form: Form, services: Services, state: PageState) -> None:
-    """Connect the fold."""
+def wire(form: Form, services: Services, arrived: gr.events.Dependency) -> None:
+    """Connect the fold. arrived: the form was filled in on a page that was opened."""
     parts = form.how
     acts = HowItRuns(parts, services)
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     chosen: list[Any] = [parts.loop, parts.launcher, parts.processes]
-    gr.on(
-        [state.arrived.change, *(widget.input for widget in chosen)],
-        shown(acts.follow),
-        chosen,
-        [parts.fold, parts.processes, parts.command],
-        # Not always_last: see ui.finetune.anatomy.
-        trigger_mode="multiple",
-        **quiet,
-    )
+    told: list[Any] = [parts.fold, parts.processes, parts.command]
+    arrived.then(shown(acts.follow), chosen, told, **quiet)
+    # Not always_last: see ui.finetune.anatomy.
+    gr.on([widget.input for widget in chosen], shown(acts.follow), chosen, told, trigger_mode="multiple", **quiet)
     parts.source_fold.expand(native_loop_source, None, [parts.source], queue=False, **quiet)
 
 
