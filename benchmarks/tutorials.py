@@ -81,6 +81,11 @@ CASES = (
         goals={"accuracy": 0.85}, tutorial={"accuracy": 0.926, "f1_macro": 0.926},
     ),
     Case(
+        name="IMDb, 4,000 rows, multilingual", folder="imdb", files=("train.csv", "test.csv"), split="test", model=E5,
+        columns={"text": "text", "label": "label"}, train_rows="[:2000]+[-2000:]",
+        goals={"accuracy": 0.85}, tutorial={"accuracy": 0.926, "f1_macro": 0.926},
+    ),
+    Case(
         name="GoEmotions", folder="goemotions", files=("train.tsv", "validation.tsv", "test.tsv"), split="test",
         recipe=MULTI, columns={"text": "column_1", "labels": "column_2"}, preset="quick",
         changes={"num_train_epochs": 1.0}, goals={"f1_micro": 0},
