@@ -165,7 +165,7 @@ def _wire_form(
         "inputs_kwargs": {**widgets, "model": tab.model, "chat": tab.chat, "inside_open": tab.inside_open},
         "outputs": [
             tab.run, tab.stop, tab.waiting, tab.answer, tab.chat, tab.new_chat, tab.foot, tab.instead, tab.go_train,
-            tab.code, tab.asked, tab.inside, *whatif.put_back(tab.what_if, task), *next_token.put_back(tab.next_tokens),
+            tab.code, tab.asked, tab.inside, *tab.what_if.told, *next_token.put_back(tab.next_tokens),
             *drawn.inputs.values(),
         ],
         "concurrency_id": f"ask-{task.lane}",

@@ -17,6 +17,8 @@ def test_the_mask_is_switched_off_and_the_numbers_before_and_after_are_shown(
     expect(page.locator("#playground-text textarea")).to_have_value("we love this film")
     page.locator("#playground-run").click()
     expect(page.locator("#playground-answer .verdict")).to_be_visible(timeout=120_000)
+    # The switches are about an answer, and stand in no form.
+    expect(page.get_by_text("the attention mask were off")).to_be_hidden()
     page.get_by_role("button", name="Behind the pipeline").click()
     page.locator("#whatif").get_by_text("the attention mask were off").click()
     view = page.locator("#whatif-view")

@@ -31,6 +31,11 @@ class WhatIfParts:
     switch: gr.Radio
     view: gr.HTML
 
+    @property
+    def told(self) -> list[gr.blocks.Block]:
+        """What put_back changes. A widget that put_back made while a form is drawn would stand in that form."""
+        return [self.place, self.switch, self.view]
+
 
 def build() -> WhatIfParts:
     """Lay them out; there is nothing to ask again before the first answer."""
