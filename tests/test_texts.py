@@ -11,7 +11,7 @@ from string import Formatter
 
 import pytest
 
-from backend.texts import LOCALES, TEXT_DIR
+from backend.texts import LOCALES, TEXT_DIR, catalogue, lookup
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted([ROOT / "app.py", *(ROOT / "ui").rglob("*.py"), *(ROOT / "backend").rglob("*.py")])
@@ -84,6 +84,15 @@ def test_both_languages_fill_the_same_placeholders() -> None:
         if _placeholders(english[key]) != _placeholders(chinese[key])
     ]
     assert differing == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [(1, "1 row is"), ("1", "1 row is"), (0, "0 rows are"), (1200, "1,200 rows are")]
+)
+def test_one_is_told_from_many(monkeypatch: pytest.MonkeyPatch, rows: object, said: str) -> None:
+    spec = ":," if isinstance(rows, int) else ""
+    monkeypatch.setitem(catalogue("en"), "test.counted", f"{{rows{spec}}} {{rows:row is|rows are}}")
+    assert lookup("test.counted", "en", rows=rows) == said
 
 
 def test_chinese_texts_are_translated() -> None:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.data import describe, library, query
+from backend.data.label_counts import label_counts
 from backend.data.read import SKIPPABLE
 from backend.data.split import SplitPlan, split_counts
 from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.texts import LOCALES
-from ui import data_progress, data_view, pickers
+from ui import data_findings, data_progress, data_view, pickers
 from ui.errors import error_card
 from ui.text import say
 from ui.visitor import Services, locale_of
@@ -270,16 +271,16 @@ class Actions:
 
 def _details(version: DataVersion, found: describe.Description, locale: str) -> str:
     """Labels, lengths, splits and what to know before training."""
-    counts = describe.label_counts(version, found.label_column) if found.label_column else {}
+    counts = label_counts(version, found.label_column) if found.label_column else None
     parts = [
-        data_view.findings(version, found, counts, library.notes_of(version), locale),
+        data_findings.findings(found, counts, library.notes_of(version), locale),
         data_view.labels(found, counts, locale),
         data_view.lengths(found, locale),
     ]
     try:
         usable = describe.filled(version, *filter(None, (found.text_column, found.label_column)))
-        counts = split_counts(version, SplitPlan(), found.label_column, usable)
-        parts.append(data_view.splits(version, counts, found.label_column, locale))
+        rows = split_counts(version, SplitPlan(), found.label_column, usable)
+        parts.append(data_view.splits(version, rows, found.label_column, locale))
     except UserError as error:
         parts.append(f"<p>{html.escape(error.what(locale))}</p>")
     return "".join(parts)

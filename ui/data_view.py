@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.data.describe import UNKNOWN_LIMIT, ColumnSummary, Description, TokenFacts
-from backend.data.notes import Note
+from backend.data.label_counts import LabelCounts
 from backend.data.query import RowPage
 from backend.data.version import DataVersion
 from ui.phrases import facts, percent
 from ui.text import say
 
 COLUMNS_SHOWN = 30
+# A number from so many on is written by its power of ten: 1e308 has 309 digits.
+LONG_NUMBER = 1e15
 
 # A head sorts; a row opens to its full text, which needs no server.
 TABLE_JS = """
@@ -44,11 +46,11 @@ def table(page: RowPage, found: Description, view: Mapping[str, Any], search: st
         for row, row_id in zip(page.rows, page.row_ids, strict=True)
     )
     if not page.rows:
-        body = f'<tr class="none"><td colspan="{len(shown) + 1}">{_say("datasets.no_match", locale)}</td></tr>'
+        body = f'<tr class="none"><td colspan="{len(shown) + 1}">{said("datasets.no_match", locale)}</td></tr>'
     more = ""
     if found.all_columns > len(shown):
         values = {"shown": len(shown), "all": f"{found.all_columns:,}"}
-        more = f'<p class="muted">{_say("datasets.some_columns", locale, **values)}</p>'
+        more = f'<p class="muted">{said("datasets.some_columns", locale, **values)}</p>'
     id_width = 30 + 9 * len(f"{found.rows:,}")
     least = max(600, round(sum(widths) * 9) + id_width)
     room = f"--least:{least}px;--columns:{len(shown)}"
@@ -72,22 +74,22 @@ def summary(version: DataVersion, found: Description, locale: str) -> str:
     return facts(pairs)
 
 
-def labels(found: Description, counts: Mapping[str, int], locale: str, most: int = 12) -> str:
-    """How often each label comes, as bars; the rarest beyond `most` are counted together."""
-    if not found.label_column or not counts:
+def labels(found: Description, counts: LabelCounts | None, locale: str) -> str:
+    """How often each label comes, as bars; the rarer ones are counted together."""
+    if counts is None or not counts.rows:
         return ""
-    total, top = sum(counts.values()), max(counts.values())
+    top = max(counts.most.values())
     lines = "".join(
         f'<div class="label-line"><span title="{_e(name)}">{_e(name)}</span><b>{count:,}</b>'
-        f"<em>{percent(count / total)}</em>"
+        f"<em>{percent(count / counts.rows)}</em>"
         f'<span class="bar"><i style="width:{count / top:.1%}"></i></span></div>'
-        for name, count in list(counts.items())[:most]
+        for name, count in counts.most.items()
     )
-    rest = len(counts) - most
+    rest = counts.different - len(counts.most)
     if rest > 0:
-        lines += f'<p class="muted">{_say("datasets.more_labels", locale, count=f"{rest:,}")}</p>'
-    title = _say("datasets.labels", locale, column=found.label_column, count=f"{len(counts):,}")
-    return _part(title, lines)
+        lines += f'<p class="muted">{said("datasets.more_labels", locale, count=f"{rest:,}")}</p>'
+    title = said("datasets.labels", locale, column=found.label_column, count=f"{counts.different:,}")
+    return part(title, lines)
 
 
 def lengths(found: Description, locale: str) -> str:
@@ -96,9 +98,9 @@ def lengths(found: Description, locale: str) -> str:
     if column is None or column.maximum is None:
         return ""
     values = {"low": _number(column.minimum), "middle": _number(column.median), "high": _number(column.maximum)}
-    text = _say("datasets.characters", locale, **values)
-    title = _say("datasets.lengths", locale, column=column.name)
-    return _part(title, f'<div class="spark wide">{_bars(column.histogram)}</div><p>{text}</p>')
+    text = said("datasets.characters", locale, **values)
+    title = said("datasets.lengths", locale, column=column.name)
+    return part(title, f'<div class="spark wide">{_bars(column.histogram)}</div><p>{text}</p>')
 
 
 def splits(version: DataVersion, counts: Mapping[str, int], label_column: str, locale: str) -> str:
@@ -108,40 +110,9 @@ def splits(version: DataVersion, counts: Mapping[str, int], label_column: str, l
     pairs = [(f"{count:,}", phrase("split", name, locale)) for name, count in counts.items()]
     made = "datasets.split_made" if label_column else "datasets.split_random"
     key = "datasets.split_given" if version.given_split_column else made
-    return _part(
-        _say("datasets.splits", locale), facts(pairs) + f"<p>{_say(key, locale, column=version.given_split_column)}</p>"
+    return part(
+        said("datasets.splits", locale), facts(pairs) + f"<p>{said(key, locale, column=version.given_split_column)}</p>"
     )
-
-
-def findings(
-    version: DataVersion, found: Description, counts: Mapping[str, int], notes: Sequence[Note], locale: str
-) -> str:
-    """What to know before training, worst first: a mark, a sentence, what it means."""
-    lines: list[tuple[str, str, dict[str, Any]]] = []
-    if not found.label_column:
-        lines.append(_no_label(found))
-    elif len(counts) == 1:
-        lines.append(("failed", "datasets.one_label", {"label": next(iter(counts)), "column": found.label_column}))
-    lines += [("interrupted", "datasets.empty_cells", _empty_values(column, found)) for column in _with_empty(found)]
-    if found.duplicates:
-        values = {"count": f"{found.duplicates:,}", "share": percent(found.duplicates / found.rows)}
-        lines.append(("interrupted", "datasets.duplicates", values))
-    total = sum(counts.values())
-    if total and len(counts) > 1:
-        most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-        if counts[least] / total < 0.5 / len(counts):
-            values = {"least": least, "low": percent(counts[least] / total)}
-            lines.append(
-                ("interrupted", "datasets.uneven", values | {"most": most, "high": percent(counts[most] / total)})
-            )
-    if not _with_empty(found):
-        lines.append(("done", "datasets.no_empty", {}))
-    body = "".join(_finding(state, key, values, locale) for state, key, values in lines)
-    body = "".join(_note(note, locale) for note in _once(notes) if note.level == "warning") + body
-    quiet = [_say(note.key, locale, **note.values) for note in _once(notes) if note.level == "info"]
-    if quiet:
-        body += f'<p class="muted">{" · ".join(quiet)}</p>'
-    return _part(_say("datasets.before", locale), f'<div class="findings">{body}</div>')
 
 
 def tokens(found: TokenFacts, locale: str) -> str:
@@ -152,10 +123,10 @@ def tokens(found: TokenFacts, locale: str) -> str:
         (percent(found.unknown_share), say("datasets.unknown", locale)),
     ]
     too_many = found.unknown_share > UNKNOWN_LIMIT
-    verdict = _finding(
+    verdict = finding(
         "interrupted" if too_many else "done", f"datasets.unknown_{'high' if too_many else 'low'}", {}, locale
     )
-    counted = _say("datasets.of_texts", locale, count=found.texts)
+    counted = said("datasets.of_texts", locale, count=found.texts)
     return (
         f'<div class="data-part token-part">{facts(pairs)}<div class="findings">{verdict}</div>'
         f'<p class="muted">{counted}</p></div>'
@@ -167,7 +138,7 @@ def pager(offset: int, page: RowPage, locale: str) -> str:
     if not page.total:
         return ""
     first, last = f"{offset + 1:,}", f"{offset + len(page.rows):,}"
-    return f'<p class="muted">{_say("datasets.pager", locale, first=first, last=last, total=f"{page.total:,}")}</p>'
+    return f'<p class="muted">{said("datasets.pager", locale, first=first, last=last, total=f"{page.total:,}")}</p>'
 
 
 def size(count: int) -> str:
@@ -185,11 +156,13 @@ def _e(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
-def _say(key: str, locale: str, **values: object) -> str:
+def said(key: str, locale: str, **values: object) -> str:
+    """A text as HTML."""
     return html.escape(say(key, locale, **values))
 
 
-def _part(title: str, body: str) -> str:
+def part(title: str, body: str) -> str:
+    """A part of the side column. body: HTML."""
     return f'<section class="data-part"><h3 class="caption">{title}</h3>{body}</section>'
 
 
@@ -215,15 +188,18 @@ def _head(column: ColumnSummary, view: Mapping[str, Any], locale: str) -> str:
 def _describe(column: ColumnSummary, locale: str) -> str:
     """A column in a few words: 3 different values; text of 9-512 characters; whole numbers 1-5."""
     if not column.distinct:
-        return _say("datasets.all_empty", locale)
+        return said("datasets.all_empty", locale)
     if column.few:
-        return _say("datasets.few", locale, count=column.distinct)
+        return said("datasets.few", locale, count=column.distinct)
     values = {"low": _number(column.minimum), "high": _number(column.maximum)}
-    return _say(f"datasets.kind.{column.kind}", locale, **values)
+    return said(f"datasets.kind.{column.kind}", locale, **values)
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}"
+    if value is None:
+        return ""
+    whole = float(value).is_integer() and abs(value) < LONG_NUMBER
+    return f"{value:,.0f}" if whole else f"{value:,.3g}"
 
 
 def _bars(counts: Sequence[int]) -> str:
@@ -253,41 +229,12 @@ def _marked(text: str, search: str) -> str:
     return "".join(f"<mark>{_e(piece)}</mark>" if index % 2 else _e(piece) for index, piece in enumerate(pieces))
 
 
-def _with_empty(found: Description) -> list[ColumnSummary]:
-    return sorted((column for column in found.columns if column.empty), key=lambda column: -column.empty)[:3]
-
-
-def _empty_values(column: ColumnSummary, found: Description) -> dict[str, str]:
-    return {"column": column.name, "count": f"{column.empty:,}", "share": percent(column.empty / found.rows)}
-
-
-def _no_label(found: Description) -> tuple[str, str, dict[str, Any]]:
-    """Nothing to learn: that no column looks like a label, or that the likely one holds scores."""
-    scores = [column for column in found.columns if column.kind == "number" and column.distinct]
-    if scores:
-        return "interrupted", "datasets.scores", {"column": scores[-1].name}
-    names = ", ".join(column.name for column in found.columns[:COLUMNS_SHOWN])
-    return "interrupted", "datasets.no_label", {"columns": names}
-
-
 _GLYPHS = {"failed": "✕", "interrupted": "!", "done": "✓"}
 
 
-def _finding(state: str, key: str, values: Mapping[str, Any], locale: str) -> str:
+def finding(state: str, key: str, values: Mapping[str, Any], locale: str) -> str:
+    """A mark, a sentence and what it means. state: failed, interrupted or done."""
     return (
         f'<div class="finding"><i class="{state}" aria-hidden="true">{_GLYPHS[state]}</i>'
-        f"<div><b>{_say(key, locale, **values)}</b><p>{_say(f'{key}.help', locale, **values)}</p></div></div>"
+        f"<div><b>{said(key, locale, **values)}</b><p>{said(f'{key}.help', locale, **values)}</p></div></div>"
     )
-
-
-def _note(note: Note, locale: str) -> str:
-    text = _say(note.key, locale, **note.values)
-    return f'<div class="finding"><i class="interrupted" aria-hidden="true">!</i><div><b>{text}</b></div></div>'
-
-
-def _once(notes: Sequence[Note]) -> list[Note]:
-    """Several files read alike say the same only once."""
-    seen: dict[tuple[str, str], Note] = {}
-    for note in notes:
-        seen.setdefault((note.key, str(note.values)), note)
-    return list(seen.values())

@@ -112,17 +112,6 @@ def _describe(folder: Path, written: int) -> Description:
     )
 
 
-def label_counts(version: DataVersion, column: str) -> dict[str, int]:
-    """Value to rows of a column, most first; empty cells are not a value. Raises UserError data.no_column."""
-    index = _index(version, column)
-    with closing(connect(mapped(version).select([0, index + 1]))) as database:
-        found = database.execute(
-            "SELECT CAST(c0 AS VARCHAR) v, count(*) n FROM data WHERE c0 IS NOT NULL "
-            "GROUP BY v ORDER BY n DESC, v LIMIT 10000"
-        ).fetchall()
-    return {str(value): int(count) for value, count in found}
-
-
 def filled(version: DataVersion, *columns: str) -> np.ndarray:
     """bool (rows,): the rows in which none of these columns is empty. Raises UserError data.no_column."""
     import numpy as np
@@ -131,7 +120,7 @@ def filled(version: DataVersion, *columns: str) -> np.ndarray:
     table = mapped(version)
     whole = np.ones(version.rows, bool)
     for column in columns:
-        whole &= pc.is_valid(table.column(_index(version, column) + 1)).to_numpy()
+        whole &= pc.is_valid(table.column(index_of(version, column) + 1)).to_numpy()
     return whole
 
 
@@ -174,14 +163,15 @@ def unknown_in(encoded: Sequence[Sequence[int]], tokenizer: Any) -> float:
 
 def some_texts(version: DataVersion, column: str, sample: int = 500) -> list[str]:
     """At most `sample` filled cells of a column as text, spread evenly over the rows."""
-    index = _index(version, column)
+    index = index_of(version, column)
     cells = mapped(version).column(index + 1)
     step = max(1, version.rows // sample)
     found = (cells[row].as_py() for row in range(0, version.rows, step))
     return [str(value) for value in found if value is not None][:sample]
 
 
-def _index(version: DataVersion, column: str) -> int:
+def index_of(version: DataVersion, column: str) -> int:
+    """Where a column stands. Raises UserError data.no_column."""
     for index, one in enumerate(version.columns):
         if one.name == column:
             return index

@@ -16,12 +16,15 @@ from backend.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
-LEAVABLE = ("blank", "duplicates", "conflicts", "leaks")
+LEAVABLE = ("unlabelled", "blank", "duplicates", "conflicts", "leaks")
 """What a run can leave out of its training rows. Texts `checks.leave_out.{name}`.
 
-blank: a text without a word; duplicates: text and answer of an earlier training row; conflicts: every training row
-whose text has another answer in another training row; leaks: the text of a row that is checked or tested on.
+unlabelled: an answer such as NaN, which says that there is none; blank: a text without a word; duplicates: text and
+answer of an earlier training row; conflicts: every training row whose text has another answer in another training row;
+leaks: the text of a row that is checked or tested on.
 """
+FROM_EVERY_SPLIT = ("unlabelled",)
+"""Those of LEAVABLE that are not checked and tested on either: without an answer there is nothing to score."""
 # Spaces of any kind and letters of either case do not make another text.
 _SPACES = (" ", "\n", "\t", "\r", "\u3000", "\u00a0")
 # Nothing but punctuation, signs and characters that are not seen; emoji do say something.
@@ -41,6 +44,8 @@ class Likeness:
     blank: np.ndarray
     """bool: without a word in one of its texts."""
     apart: float = 0.0
+    unlabelled: np.ndarray | None = None
+    """bool: an answer that says that there is none; None: no row has such a one."""
 
 
 def texts_of(version: DataVersion, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +85,10 @@ def _bare(cell: str) -> str:
 
 
 def concerned(parts: Mapping[str, np.ndarray], like: Likeness) -> dict[str, np.ndarray]:
-    """The row_ids of training that each of LEAVABLE means, sorted. parts: row_ids by split."""
+    """The row_ids of training that each of LEAVABLE means, sorted; of FROM_EVERY_SPLIT those of all splits.
+
+    parts: row_ids by split.
+    """
     import numpy as np
 
     train = parts["train"]
@@ -98,20 +106,41 @@ def concerned(parts: Mapping[str, np.ndarray], like: Likeness) -> dict[str, np.n
         sizes = np.diff(np.append(starts, len(train)))
         found["conflicts"] = train[order[np.repeat(spread > like.apart, sizes)]]
     found["leaks"] = train[np.isin(texts, like.texts[seen])]
+    rows = np.concatenate([train, seen])
+    found["unlabelled"] = rows[:0] if like.unlabelled is None else rows[like.unlabelled[rows]]
     return {name: np.sort(found[name]) for name in LEAVABLE}
 
 
 def without(parts: Mapping[str, np.ndarray], leave_out: Iterable[str], like: Likeness) -> dict[str, np.ndarray]:
-    """The splits with such rows left out of training; what is checked and tested on stays, so that scores compare.
+    """The splits with such rows left out of training; what is checked and tested on stays, so that scores compare, but
+    for FROM_EVERY_SPLIT.
 
-    Raises UserError checks.nothing_left where no training row would be left.
+    Raises UserError checks.nothing_left where no training row would be left, data.empty_split for another split.
     """
+    names, found = tuple(leave_out), concerned(parts, like)
+    gone = [found[name] for name in FROM_EVERY_SPLIT if name in names]
+    if gone:
+        parts = _all_less(parts, gone)
+        # What repeats, contradicts or leaks is told by the rows that are still there.
+        found = concerned(parts, like)
+    train = _less(parts["train"], [found[name] for name in names])
+    if not len(train):
+        raise UserError("checks.nothing_left", rows=len(parts["train"]))
+    return {**parts, "train": train}
+
+
+def _all_less(parts: Mapping[str, np.ndarray], gone: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """The splits without those row_ids. Raises UserError data.empty_split where nothing is left of one."""
+    kept = {name: _less(rows, gone) for name, rows in parts.items()}
+    for name, rows in kept.items():
+        if len(parts[name]) and not len(rows):
+            raise UserError("data.empty_split", split=name, rows=sum(map(len, kept.values())))
+    return kept
+
+
+def _less(rows: np.ndarray, gone: Sequence[np.ndarray]) -> np.ndarray:
+    """These row_ids without those."""
     import numpy as np
 
-    found = concerned(parts, like)
-    train = parts["train"]
-    left = np.concatenate([found[name] for name in leave_out])
-    kept = train[~np.isin(train, left)]
-    if not len(kept):
-        raise UserError("checks.nothing_left", rows=len(train))
-    return {**parts, "train": kept}
+    left: np.ndarray = rows[~np.isin(rows, np.concatenate(gone))]
+    return left

@@ -26,6 +26,8 @@ _WORDS = {
     **dict.fromkeys(("test", "testing", "tst", "测试", "测试集"), "test"),
 }
 _SPLIT_COLUMNS = ("split", "splits", "set", "subset", "fold", "partition", "dataset", "划分", "数据集", "集合")
+# A slice that is offered in place of another has so many rows, or a quarter of all.
+_FITTING = 2000
 _SLICE = re.compile(r"(?:train)?\s*\[\s*(-?\d+%?)?\s*:\s*(-?\d+%?)?\s*\]")
 
 
@@ -78,8 +80,9 @@ def split_rows(
     if not len(parts.get("train", ())):
         parts = {"train": np.flatnonzero(allowed)}
     everything = parts["train"]
-    if plan.train_rows.strip():
-        parts["train"] = everything[parse_slice(plan.train_rows, len(everything))]
+    sliced = plan.train_rows.strip()
+    if sliced and len(everything):
+        parts["train"] = everything[parse_slice(sliced, len(everything))]
     wanted = {"validation": plan.validation_share, "test": plan.test_share}
     missing = {name: share for name, share in wanted.items() if share > 0 and not len(parts.get(name, ()))}
     codes = _codes(version, label_column if plan.stratify else "")
@@ -92,6 +95,9 @@ def split_rows(
             rows = parts.get(name, np.empty(0, np.int64))
         result[name] = np.sort(rows.astype(np.int64))
         if not len(result[name]) and (name == "train" or wanted[name] > 0):
+            if len(parts["train"]) < len(everything):
+                few = {"expression": sliced, "picked": len(parts["train"]), "rows": len(everything)}
+                raise UserError("data.slice_too_short", split=name, **few)
             raise UserError("data.empty_split", split=name, rows=int(allowed.sum()))
     if not plan.leave_out:
         return result
@@ -115,18 +121,19 @@ def parse_slice(expression: str, n: int) -> np.ndarray:
     """Positions 0 .. n-1 that an expression picks, sorted, each once: `[:2000]`, `[-10%:]`,
     `train[:2000]+train[-2000:]`.
 
-    Percent are of n, rounded to the nearest row. Raises UserError data.bad_slice, data.empty_slice.
+    Percent are of n, rounded to the nearest row. Raises UserError data.bad_slice, data.empty_slice, which name a slice
+    that fits.
     """
     import numpy as np
 
-    picked = np.zeros(n, bool)
+    picked, fits = np.zeros(n, bool), min(_FITTING, max(1, n // 4))
     for part in expression.split("+"):
         match = _SLICE.fullmatch(part.strip())
         if not match:
-            raise UserError("data.bad_slice", expression=expression)
+            raise UserError("data.bad_slice", expression=expression, fits=fits)
         picked[slice(*(_bound(bound, n) for bound in match.groups()))] = True
     if not picked.any():
-        raise UserError("data.empty_slice", expression=expression, rows=n)
+        raise UserError("data.empty_slice", expression=expression, rows=n, fits=fits)
     return np.flatnonzero(picked)
 
 
@@ -233,7 +240,7 @@ def _apportion(sizes: np.ndarray, share: float, most: np.ndarray) -> np.ndarray:
     import numpy as np
 
     exact = share * sizes
-    counts = np.minimum(exact.astype(np.int64), most)
+    counts: np.ndarray = np.minimum(exact.astype(np.int64), most)
     # Small shares still give a row: a split of nothing would say nothing.
     short = max(1, round(share * int(sizes.sum()))) - int(counts.sum())
     order = np.lexsort((-sizes, counts - exact))

@@ -30,7 +30,7 @@ def write_rows(spec: RunSpec, folder: Path) -> dict[str, int]:
         version = DataVersion.read(Path(spec.data_folder))
     except (OSError, ValueError, KeyError) as error:
         raise UserError("after.no_data", data=spec.data_title or spec.data_ref) from error
-    labels = recipe.labels(version, spec.columns)
+    labels = recipe.learnt_labels(version, spec.columns, spec.split)
     targets = recipe.targets(version, spec.columns, labels)
     parts = recipe.split(version, spec.columns, spec.split)
     names = [spec.columns[role] for role in recipe.text_roles]

@@ -187,6 +187,16 @@ class Recipe(ABC):
     def usable(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:
         """bool (rows,): the rows with everything the recipe needs."""
 
+    def first_usable(self, version: DataVersion, columns: Mapping[str, str], count: int) -> list[int]:
+        """row_ids of so many usable rows, to be shown as proof; the first of all where there is none, or none told."""
+        import numpy as np
+
+        first = [*range(min(count, version.rows))]
+        try:
+            return np.flatnonzero(self.usable(version, columns))[:count].tolist() or first
+        except UserError:
+            return first
+
     @abstractmethod
     def labels(self, version: DataVersion, columns: Mapping[str, str]) -> tuple[str, ...]:
         """Label names in id order (id2label), empty for a recipe without labels."""
@@ -195,6 +205,21 @@ class Recipe(ABC):
     def targets(self, version: DataVersion, columns: Mapping[str, str], labels: Sequence[str]) -> np.ndarray:
         """What each row should be answered: label ids int64 (rows,), -1 where there is none; 0 or 1 float32 (rows,
         labels); scores float32 (rows,), NaN where there is none."""
+
+    def unlabelled(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray | None:
+        """bool (rows,): rows whose answer is a word for there being none, such as NaN, which is learnt as any other
+        unless the plan leaves such rows out. None where no answer is a word."""
+        return None
+
+    def learnable(self, version: DataVersion, columns: Mapping[str, str], plan: SplitPlan) -> np.ndarray:
+        """bool (rows,): the usable rows, less those that the plan leaves out of every split."""
+        usable = self.usable(version, columns)
+        words = self.unlabelled(version, columns) if "unlabelled" in plan.leave_out else None
+        return usable if words is None else usable & ~words
+
+    def learnt_labels(self, version: DataVersion, columns: Mapping[str, str], plan: SplitPlan) -> tuple[str, ...]:
+        """The labels, in id order, that a run with this plan learns. Raises UserError where it leaves one only."""
+        return self.labels(version, columns)
 
     def stratified_by(self, columns: Mapping[str, str]) -> str:
         """The column whose values each split gets its share of; "" where its values are no classes."""
@@ -213,10 +238,11 @@ class Recipe(ABC):
 
         from backend.data.repeats import Likeness, texts_of
 
-        texts, blank = texts_of(version, [columns[role] for role in self.text_roles])
+        texts, blank = texts_of(version, [columns.get(role, "") for role in self.text_roles])
         answers = self.answer_keys(self.targets(version, columns, self.labels(version, columns)))
-        apart = self.apart * float(np.nanmax(answers) - np.nanmin(answers)) if self.apart else 0.0
-        return Likeness(texts, answers, blank, apart)
+        known = answers[~np.isnan(answers)] if self.apart else answers[:0]
+        apart = self.apart * float(np.ptp(known)) if len(known) else 0.0
+        return Likeness(texts, answers, blank, apart, self.unlabelled(version, columns))
 
     def answer_keys(self, targets: np.ndarray) -> np.ndarray:
         """float64 (rows,): equal for equal answers. targets: as `targets` gives them."""

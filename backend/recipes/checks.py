@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from backend.data.query import mapped
 from backend.data.repeats import LEAVABLE, Likeness, concerned
+from backend.data.split import SplitPlan
 from backend.data.version import DataVersion
+from backend.errors import UserError
 from backend.recipes import all_recipes
 from backend.recipes.base import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from backend.data.split import SplitPlan
-
 Level = Literal["ok", "note", "warning", "error", "fixed"]
-CHECKS = ("columns", "leaks", "conflicts", "duplicates", "balance", "cut", "unknown", "blank", "empty")
+CHECKS = ("columns", "unlabelled", "leaks", "conflicts", "duplicates", "balance", "cut", "unknown", "blank", "empty")
 """Names of all checks, those that cost most first. Texts `checks.{name}` and what follows it."""
 # Fewer repeated or contradicting rows than that, as parts of the rows looked at, are worth a word and no warning.
-NOTED = {"duplicates": 0.01, "conflicts": 0.01, "leaks": 0.005, "blank": 0.01}
+NOTED = {"unlabelled": 0.0, "duplicates": 0.01, "conflicts": 0.01, "leaks": 0.005, "blank": 0.01}
 # From so many times the rows of the rarest label on, the most frequent one drowns it. Sets of labels are told one by
 # one, each with its own threshold, and bear more.
 UNEVEN, UNEVEN_SETS = 3, 10
@@ -130,21 +130,37 @@ class Rows:
         examples = tuple(self.example([row]) for row in lacking[:EXAMPLES].tolist())
         return Check(name="empty", level="fixed", key="checks.empty", values=values, examples=examples)
 
-    def leavable(self, name: str) -> Check:
-        """One of LEAVABLE."""
+    def leavable(self, name: str) -> Check | None:
+        """One of LEAVABLE; None where the answers are such that it cannot be."""
         import numpy as np
 
+        if name == "unlabelled" and self.like.unlabelled is None:
+            return None
         rows, train = self.concerned[name], self.parts["train"]
-        key, values = f"checks.{name}", {"rows": len(rows), "of": len(train), "share": len(rows) / len(train)}
+        key = f"checks.{name}"
+        values: dict[str, Any] = {"rows": len(rows), "of": len(train), "share": len(rows) / len(train)}
         if not len(rows):
             return Check(name=name, level="ok", key=key)
+        fix: Fix | None = Fix("leave_out", name)
+        if name == "unlabelled":
+            fix = fix if self._labels_left() else None
+            role = self.recipe.roles[-1].name
+            values |= {"column": self.columns[role], "word": self._cell(int(rows[0]), role)}
         if name == "leaks":
             held = self._held()
             known = int(np.isin(self.like.texts[held], self.like.texts[train]).sum())
             values |= {"held": known, "of": len(held), "share": known / len(held)}
         level: Level = "warning" if values["share"] >= NOTED[name] else "note"
         examples = tuple(self.example(self._like_rows(row, name)) for row in self._first_texts(rows))
-        return Check(name=name, level=level, key=key, values=values, fix=Fix("leave_out", name), examples=examples)
+        return Check(name=name, level=level, key=key, values=values, fix=fix, examples=examples)
+
+    def _labels_left(self) -> bool:
+        """Whether there is anything to tell apart without the rows whose answer says that there is none."""
+        try:
+            self.recipe.learnt_labels(self.version, self.columns, SplitPlan(leave_out=("unlabelled",)))
+        except UserError:
+            return False
+        return True
 
     def _held(self) -> np.ndarray:
         import numpy as np
@@ -162,7 +178,7 @@ class Rows:
         """The row and a few of the others that it is compared with."""
         import numpy as np
 
-        if name == "blank":
+        if name in ("unlabelled", "blank"):
             return [row]
         held = self._held()
         pool = self.parts["train"] if name != "leaks" else held
@@ -177,29 +193,32 @@ class Rows:
 
     def example(self, rows: Sequence[int]) -> Example:
         """These rows, which have one text."""
-        table = mapped(self.version)
-
-        def cell(row: int, role: str) -> str:
-            value = table.column(self.columns[role])[row].as_py()
-            return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-
         answer = self.recipe.roles[-1].name
-        text = " / ".join(shortened(cell(rows[0], role)) for role in self.recipe.text_roles)
+        text = " / ".join(shortened(self._cell(rows[0], role)) for role in self.recipe.text_roles)
         inside = {row: next((name for name, part in self.parts.items() if _holds(part, row)), "") for row in rows}
-        return Example(text, tuple((row, inside[row], shortened(cell(row, answer), 60)) for row in rows))
+        return Example(text, tuple((row, inside[row], shortened(self._cell(row, answer), 60)) for row in rows))
+
+    def _cell(self, row: int, role: str) -> str:
+        value = mapped(self.version).column(self.columns[role])[row].as_py()
+        return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
     def balance(self) -> Check | None:
-        """How even the labels of the training rows are; None where the answers are no labels."""
+        """How even the labels of the training rows are; None where the answers are no labels. Words for no label are
+        told of elsewhere."""
         import numpy as np
 
         labels = self.recipe.labels(self.version, self.columns)
         if not labels:
             return None
-        targets = self.recipe.targets(self.version, self.columns, labels)[self.parts["train"]]
+        train = self.parts["train"]
+        rows = train if self.like.unlabelled is None else train[~self.like.unlabelled[train]]
+        targets = self.recipe.targets(self.version, self.columns, labels)[rows]
         sets = targets.ndim > 1
         counts = targets.sum(axis=0).astype(np.int64) if sets else np.bincount(targets, minlength=len(labels))
         order = np.argsort(-counts, kind="stable")
         order = order[counts[order] > 0]
+        if not len(order):
+            return None
         key, most, least = "checks.balance_sets" if sets else "checks.balance", order[0], order[-1]
         if counts[most] < (UNEVEN_SETS if sets else UNEVEN) * counts[least]:
             return Check(name="balance", level="ok", key=key)

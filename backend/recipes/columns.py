@@ -41,6 +41,8 @@ PAIRED_NAMES = (
 )
 # More labels than these are no classes of one thing, but most likely names, numbers or texts.
 MOST_LABELS = 1000
+# What programs write where there is no value.
+NO_LABEL = frozenset(("nan", "none", "null", "n/a", "na", "<na>", "#n/a"))
 _SAMPLE = 5000
 # Mean characters from which a column without a telling name may hold sentences.
 _PROSE = 12
@@ -95,6 +97,11 @@ def label_text(value: Any) -> str:
             return ""
         return str(int(value)) if value.is_integer() else str(value)
     return str(value).strip()
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names for a text that opens the first quotation mark and closes the last: they may hold commas themselves."""
+    return "”, “".join(names)
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
@@ -237,11 +244,26 @@ def _head(version: DataVersion, name: str) -> list[Any]:
 
 
 def require(version: DataVersion, columns: Mapping[str, str], role: str, likely: str) -> Column:
-    """The column that plays a role. Raises UserError naming the columns there are and the likely one."""
+    """The column that plays a role. Raises UserError naming the columns there are and the likely one, or saying that
+    nothing is in the column, or in any."""
     name = columns.get(role, "")
     column = version.column(name) if name else None
+    there = ", ".join(one.name for one in version.columns)
+    empty = column is not None and read_column(version, name).null_count == version.rows
+    if (column is None or empty) and _all_empty(version):
+        raise UserError("recipes.nothing_in_it", columns=there, rows=version.rows)
     if column is None:
-        there = ", ".join(one.name for one in version.columns)
         key = f"recipes.no_{role}_column" if not name else f"recipes.missing_{role}_column"
         raise UserError(f"{key}.likely" if likely else key, column=name, columns=there, likely=likely)
+    if empty:
+        raise UserError("recipes.empty_column", column=name, rows=version.rows)
     return column
+
+
+def _all_empty(version: DataVersion) -> bool:
+    """Whether no cell holds anything."""
+    import pyarrow
+
+    with pyarrow.memory_map(str(version.arrow)) as source:
+        table = pyarrow.ipc.open_stream(source).read_all()
+    return all(table.column(column.name).null_count == version.rows for column in version.columns)

@@ -16,6 +16,7 @@ from backend.recipes.columns import (
     guess_label,
     has_fractions,
     natural_order,
+    quoted,
     read_column,
     require,
 )
@@ -83,7 +84,7 @@ class MultiLabelClassification(SequenceRecipe):
             findings.append(Finding("warning", "recipes.finding.one_label_each", {"column": column}))
         few = sorted((name for name, count in used.items() if count < FEW_ROWS), key=lambda name: used[name])
         if few:
-            values = {"labels": ", ".join(few[:5]), "count": len(few), "least": used[few[0]], "wanted": FEW_ROWS}
+            values = {"labels": quoted(few[:5]), "count": len(few), "least": used[few[0]], "wanted": FEW_ROWS}
             findings.append(Finding("warning", "recipes.finding.few_rows", values))
         everywhere = [name for name, count in used.items() if count > np.ceil(0.95 * len(kept))]
         if everywhere:

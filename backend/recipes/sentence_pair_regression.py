@@ -13,6 +13,7 @@ from backend.recipes.columns import (
     guess_pair,
     guess_score,
     has_fractions,
+    label_text,
     label_texts,
     read_column,
     require,
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 SCATTER_POINTS = 2000
 # An answer is counted among the mistakes when it is off by more than this part of the range of the scores.
 OFF_SHARE = 0.1
+EXAMPLE_LETTERS = 40
 # Scores much wider than the 0 to 5 of the usual sets take long to reach from a head that starts at their mean.
 WIDE = 20.0
+# A number beyond that is no score but a mistake; the squares of much larger ones are no float32 any more.
+LARGEST = 1e9
 
 
 class SentencePairRegression(SequenceRecipe):
@@ -76,9 +80,7 @@ class SentencePairRegression(SequenceRecipe):
             raise UserError("recipes.one_score", column=column, score=f"{low:g}", rows=len(found))
         values = {"rows": len(found), "low": f"{low:g}", "high": f"{high:g}"}
         findings = [Finding("ok", "recipes.finding.scored_rows", values)]
-        empty = int(np.isnan(scores).sum())
-        if empty:
-            findings.append(empty_finding(len(scores), empty, column, "score"))
+        findings += self._left_out(version, column)
         findings += hidden_findings(version, column)
         findings += text_findings(version, columns, self.text_roles)
         if set(found.tolist()) <= {0.0, 1.0}:
@@ -88,35 +90,57 @@ class SentencePairRegression(SequenceRecipe):
         return findings
 
     def _refuse_other_than_scores(self, version: DataVersion, columns: Mapping[str, str]) -> None:
+        import numpy as np
+
         texts = [columns.get(role, "") for role in self.text_roles]
         column = require(version, columns, "score", guess_score(version, taken=texts))
         fitting = column.kind in self.roles[-1].kinds
-        values = distinct_values(read_column(version, column.name))[0] if fitting else []
-        names = {name for name in label_texts(values) if name}
+        values, rows = distinct_values(read_column(version, column.name)) if fitting else ([], np.empty(0, np.int64))
+        names = np.asarray(label_texts(values), dtype=object)
         if column.kind == "text":
-            refuse_swapped(version, columns, self.text_roles, "score", names)
-        words = sorted(name for name in names if math.isnan(number(name)))
-        if not fitting or 2 * len(words) > len(names):
+            refuse_swapped(version, columns, self.text_roles, "score", {name for name in names if name})
+        # Of the rows with anything in them, not of the different values: two scores may stand in nearly all rows.
+        filled = np.asarray([bool(name) for name in names], bool)
+        words = filled & np.asarray([column.kind == "text" and math.isnan(number(name)) for name in names], bool)
+        if not fitting or 2 * int(words[rows].sum()) > int(filled[rows].sum()):
             likely = guess_score(version, taken=(*texts, column.name))
             key = "recipes.not_scores.likely" if likely else "recipes.not_scores"
-            example = words[0][:40] if words else column.kind
+            example = min(names[words])[:EXAMPLE_LETTERS] if words.any() else column.kind
             raise UserError(key, column=column.name, example=example, likely=likely)
+
+    def _left_out(self, version: DataVersion, column: str) -> list[Finding]:
+        """Cells that are no score: empty ones, words, and numbers beyond all bounds."""
+        import numpy as np
+
+        values, rows = distinct_values(read_column(version, column))
+        kinds = np.asarray([_kind(value) for value in values])[rows]
+        findings = []
+        for kind in ("empty", "no_number", "beyond"):
+            found = np.flatnonzero(kinds == kind)
+            if len(found) and kind == "empty":
+                findings.append(empty_finding(version.rows, len(found), column, "score"))
+            elif len(found):
+                # As a person counts rows.
+                example = {"example": str(values[rows[found[0]]])[:EXAMPLE_LETTERS], "row": int(found[0]) + 1}
+                words = {"column": column, "count": len(found), "most": int(LARGEST)} | example
+                findings.append(Finding("warning", f"recipes.finding.{kind}", words))
+        return findings
 
     def _scores(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:
         import numpy as np
 
-        values, rows = distinct_values(read_column(version, columns["score"]))
+        column = require(version, columns, "score", guess_score(version))
+        values, rows = distinct_values(read_column(version, column.name))
         scores: np.ndarray = np.asarray([number(value) for value in values], np.float32)[rows]
-        column = version.column(columns["score"])
-        if column is not None:
-            scores[hidden_answers(version, column)] = np.nan
+        scores[hidden_answers(version, column)] = np.nan
         return scores
 
     def usable(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:
         import numpy as np
 
+        texts = self.texts_present(version, columns)
         self._refuse_other_than_scores(version, columns)
-        usable: np.ndarray = self.texts_present(version, columns) & ~np.isnan(self._scores(version, columns))
+        usable: np.ndarray = texts & ~np.isnan(self._scores(version, columns))
         return usable
 
     def labels(self, version: DataVersion, columns: Mapping[str, str]) -> tuple[str, ...]:
@@ -175,9 +199,22 @@ class SentencePairRegression(SequenceRecipe):
 
 
 def number(value: Any) -> float:
-    """A cell as a score; NaN for what is none, infinities among them."""
+    """A cell as a score; NaN for what is none, numbers beyond LARGEST and infinities among them."""
+    found = _spelt(value)
+    return found if abs(found) <= LARGEST else math.nan
+
+
+def _spelt(value: Any) -> float:
+    """The number that a cell spells, of whatever size; NaN where it spells none."""
     try:
-        found = float(str(value).strip().replace(",", ".")) if value is not None else math.nan
+        return float(str(value).strip().replace(",", ".")) if value is not None else math.nan
     except ValueError:
         return math.nan
-    return found if math.isfinite(found) else math.nan
+
+
+def _kind(value: Any) -> str:
+    """What a cell is to a score: "", empty, no_number or beyond."""
+    if not label_text(value):
+        return "empty"
+    found = _spelt(value)
+    return "no_number" if math.isnan(found) else "" if abs(found) <= LARGEST else "beyond"

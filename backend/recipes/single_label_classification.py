@@ -10,11 +10,13 @@ from backend.errors import UserError
 from backend.recipes.base import AnswersInDetail, ColumnRole, Finding
 from backend.recipes.columns import (
     MOST_LABELS,
+    NO_LABEL,
     distinct_values,
     guess_label,
     has_fractions,
     label_texts,
     natural_order,
+    quoted,
     read_column,
     require,
 )
@@ -25,13 +27,13 @@ from backend.recipes.text_columns import empty_finding, refuse_few, refuse_swapp
 if TYPE_CHECKING:
     import numpy as np
 
+    from backend.data.split import SplitPlan
     from backend.data.version import DataVersion
 
 # Below this many rows of a label, a model hardly learns it and a split of one in ten may not hold it.
 FEW_ROWS = 10
 MAJORITY_SHARE = 0.8
-# What programs write where there is no value.
-NO_LABEL = {"nan", "none", "null", "n/a", "na", "<na>", "#n/a"}
+FEWEST_LABELS = 2
 
 
 class SingleLabelClassification(SequenceRecipe):
@@ -82,12 +84,8 @@ class SingleLabelClassification(SequenceRecipe):
         findings += text_findings(version, columns, self.text_roles)
         few = sorted((name for name, count in used.items() if count < FEW_ROWS), key=lambda name: used[name])
         if few:
-            values = {"labels": ", ".join(few[:5]), "count": len(few), "least": used[few[0]], "wanted": FEW_ROWS}
+            values = {"labels": quoted(few[:5]), "count": len(few), "least": used[few[0]], "wanted": FEW_ROWS}
             findings.append(Finding("warning", "recipes.finding.few_rows", values))
-        unknown = [name for name in used if name.casefold() in NO_LABEL]
-        if unknown:
-            values = {"label": unknown[0], "count": sum(used[name] for name in unknown), "column": columns["label"]}
-            findings.append(Finding("warning", "recipes.finding.no_label_word", values))
         label, most = used.most_common(1)[0]
         if most > MAJORITY_SHARE * rows:
             findings.append(Finding("warning", "recipes.finding.majority", {"label": label, "share": most / rows}))
@@ -122,6 +120,20 @@ class SingleLabelClassification(SequenceRecipe):
 
         ids = {label: index for index, label in enumerate(labels)}
         return np.asarray([ids.get(name, -1) for name in self._label_names(version, columns)], dtype=np.int64)
+
+    def unlabelled(self, version: DataVersion, columns: Mapping[str, str]) -> np.ndarray:
+        import numpy as np
+
+        return np.asarray([name.casefold() in NO_LABEL for name in self._label_names(version, columns)], bool)
+
+    def learnt_labels(self, version: DataVersion, columns: Mapping[str, str], plan: SplitPlan) -> tuple[str, ...]:
+        labels = self.labels(version, columns)
+        if "unlabelled" not in plan.leave_out:
+            return labels
+        learnt = tuple(label for label in labels if label.casefold() not in NO_LABEL)
+        if len(learnt) < FEWEST_LABELS:
+            raise UserError("checks.one_label_left", column=columns["label"], labels=quoted(learnt))
+        return learnt
 
     def stratified_by(self, columns: Mapping[str, str]) -> str:
         return columns.get("label", "")

@@ -51,8 +51,8 @@ def text_findings(version: DataVersion, columns: Mapping[str, str], roles: Seque
 
 
 def empty_finding(rows: int, empty: int, column: str, role: str) -> Finding:
-    """So many cells of a column are empty. Texts `recipes.finding.empty_{text or label}`."""
-    key = "text" if role in ("text", "text_pair") else "label"
+    """So many cells of a column are empty. Texts `recipes.finding.empty_{text, label or score}`."""
+    key = {"text_pair": "text", "labels": "label"}.get(role, role)
     values = {"empty": empty, "rows": rows, "share": empty / rows, "column": column}
     return Finding("warning" if empty > EMPTY_SHARE * rows else "ok", f"recipes.finding.empty_{key}", values)
 
@@ -69,6 +69,9 @@ def refuse_swapped(
     """Raise UserError recipes.swapped where the answers read as texts and a text column as answers, and
     recipes.label_is_text where they are the same. names: the distinct answers."""
     for text_role in roles:
+        if version.column(columns.get(text_role, "")) is None:
+            # Told by whoever asks for the texts.
+            continue
         cells = read_column(version, columns[text_role])
         # Of long columns only the beginning is looked at first: nearly all are told by it to be what they should be.
         head = label_texts(cells.slice(0, _HEAD).to_pylist())

@@ -251,7 +251,7 @@ def _interpolated(measured: list[tuple[int, float]], lengths: np.ndarray) -> np.
 
 def _baseline(spec: RunSpec, version: DataVersion, parts: dict[str, np.ndarray]) -> tuple[str, float]:
     recipe = all_recipes()[spec.recipe]
-    labels = recipe.labels(version, spec.columns)
+    labels = recipe.learnt_labels(version, spec.columns, spec.split)
     targets = recipe.targets(version, spec.columns, labels)
     held = parts["test"] if len(parts["test"]) else parts["validation"]
     label, scores = recipe.baseline(targets[parts["train"]], targets[held], labels)

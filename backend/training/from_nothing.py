@@ -104,7 +104,7 @@ def refuse_impossible(
             raise UserError("anatomy.foreign_tokenizer", model=facts.title)
         return
     recipe = all_recipes()[draft.recipe]
-    labels = recipe.labels(version, draft.columns)
+    labels = recipe.learnt_labels(version, draft.columns, draft.split)
     anatomy = look_at(shelf, workspace, facts, recipe, labels, draft.arguments, draft.new_model)
     config = read_configuration(config_folder(shelf, workspace, facts))
     config.update(dict(draft.new_model))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ def rows_to_score(
             raise UserError("elsewhere.empty_part", data=version.title, rows=int(usable.sum()))
     there = recipe.labels(version, columns)
     spelt = as_spelt(labels, there)
-    strange = [label for label in there if label not in spelt]
+    known_names, names_there = set(spelt), set(there)
+    strange = [label for label in there if label not in known_names]
     if labels and len(strange) == len(there):
         raise UserError("elsewhere.no_common_labels", known=_named(labels), found=_named(there), column=_last(columns))
     targets = recipe.targets(version, columns, spelt)
@@ -71,7 +73,7 @@ def rows_to_score(
         unusable=version.rows - int(usable.sum()),
         unknown=len(rows) - len(chosen),
         unknown_labels=strange[:LABELS_NAMED] if len(chosen) < len(rows) else (),
-        absent_labels=[label for label, name in zip(labels, spelt, strict=True) if name not in there],
+        absent_labels=[label for label, name in zip(labels, spelt, strict=True) if name not in names_there],
     )
 
 
@@ -79,10 +81,13 @@ def as_spelt(labels: Sequence[str], there: Sequence[str]) -> tuple[str, ...]:
     """The model's labels as the data spell them: " Good" is "good" where no other label of either is."""
     plain = [label.strip().casefold() for label in there]
     own = [label.strip().casefold() for label in labels]
+    # There may be a hundred thousand labels in the data: each is looked up, none looked for.
+    here, names = set(there), dict(zip(plain, there, strict=True))
+    times, own_times = Counter(plain), Counter(own)
     spelt = []
     for label, name in zip(labels, own, strict=True):
-        alike = plain.count(name) == 1 and own.count(name) == 1
-        spelt.append(there[plain.index(name)] if label not in there and alike else label)
+        alike = times[name] == 1 and own_times[name] == 1
+        spelt.append(names[name] if label not in here and alike else label)
     return tuple(spelt)
 
 

@@ -85,7 +85,7 @@ def _measure(spec: RunSpec, folder: Path) -> Measurement:
 
     recipe = all_recipes()[spec.recipe]
     version = DataVersion.read(Path(spec.data_folder))
-    usable = np.flatnonzero(recipe.usable(version, spec.columns))
+    usable = np.flatnonzero(recipe.learnable(version, spec.columns, spec.split))
     chosen = np.sort(np.random.default_rng(spec.arguments.seed).permutation(usable)[:SAMPLE_ROWS])
     rows = version.load().select(chosen)
     tokenizer = padding_tokenizer(spec.tokenizer_path or spec.model_path)
@@ -95,7 +95,7 @@ def _measure(spec: RunSpec, folder: Path) -> Measurement:
     lengths = np.asarray([len(ids) for ids in encoded])
     program = resident_mib()
     began = time.perf_counter()
-    labels = recipe.labels(version, spec.columns)
+    labels = recipe.learnt_labels(version, spec.columns, spec.split)
     model = recipe.load_model(spec.model_path, labels, spec.arguments, spec.new_model).to(spec.device)
     pad_alike(model, tokenizer)
     loading = time.perf_counter() - began

@@ -63,8 +63,8 @@ def prepare(spec: RunSpec, cache: Path, progress: Progress) -> Prepared:
     """Split and tokenize a run's data. Raises UserError where the data does not allow it."""
     recipe = all_recipes()[spec.recipe]
     version = DataVersion.read(Path(spec.data_folder))
-    usable = recipe.usable(version, spec.columns)
-    labels = recipe.labels(version, spec.columns)
+    usable = recipe.learnable(version, spec.columns, spec.split)
+    labels = recipe.learnt_labels(version, spec.columns, spec.split)
     parts = recipe.split(version, spec.columns, spec.split)
     tokenizer = padding_tokenizer(spec.tokenizer_path or spec.model_path)
     features = _features(spec, version, tokenizer, labels, usable, cache, progress)

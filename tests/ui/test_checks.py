@@ -91,6 +91,23 @@ def test_a_leak_is_left_out_and_taken_back_by_the_same_button(
     assert again["split_leave_out"] == []
 
 
+def test_words_for_no_label_are_left_out_by_a_button(
+    services: Services, acts: checks.Checking, values: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "words.csv"
+    lines = "".join(f"a sentence of number {row},{('good', 'bad', 'NaN')[row % 3]}\n" for row in range(60))
+    path.write_text("text,label\n" + lines, encoding="utf-8")
+    data = library.add_files(services.workspace(NOTHING), services.settings, [path])
+    values = values | {"data": data.ref}
+    shown = looked(acts, values)
+    assert "20 rows say “NaN”" in shown and 'data-act="fix" data-check="unlabelled"' in shown
+    updates, mended = pressed(acts, values, "fix", "unlabelled")
+    assert mended["split_leave_out"] == ["unlabelled"]
+    assert "20 rows with “NaN” or the like in place of a label are left out" in updates[acts.form.checks.view]
+    filled = Filled(services, services.workspace(NOTHING), mended)
+    assert filled.split_counts() == {"train": 32, "validation": 4, "test": 4}
+
+
 def test_a_run_says_among_its_settings_what_it_left_out(
     services: Services, acts: checks.Checking, values: dict[str, Any]
 ) -> None:

@@ -86,6 +86,12 @@ def test_runs_on_other_data_or_other_rows_are_not_ranked_as_equals() -> None:
     assert "not tested on the same rows" in page(side(ONE), side(split, 0.5), "en")
 
 
+def test_only_rows_left_out_of_every_part_make_other_test_rows() -> None:
+    for left, other in (("duplicates", False), ("unlabelled", True)):
+        cut = replace(ONE, split=SplitPlan(leave_out=(left,)))
+        assert ("not tested on the same rows" in page(side(ONE), side(cut, 0.5), "en")) is other
+
+
 def test_a_run_without_a_report_is_compared_by_its_best_check() -> None:
     cut = replace(side(spec("b", seed=2)), report=None, best=0.7)
     shown = page(side(ONE), cut, "zh-CN")

@@ -202,13 +202,15 @@ def test_unknown_tokens_of_the_chosen_tokenizer_are_counted(
 
 
 def test_the_side_column_follows_the_language(workspace: Workspace) -> None:
-    from backend.data.describe import describe, label_counts
-    from ui.data_view import findings, splits
+    from backend.data.describe import describe
+    from backend.data.label_counts import label_counts
+    from ui.data_findings import findings
+    from ui.data_view import splits
 
     version = library.open_data(workspace, "sample:reviews_en")
     counts = label_counts(version, "label")
     for locale in ("en", "zh-CN"):
-        assert findings(version, describe(version), counts, library.notes_of(version), locale)
+        assert findings(describe(version), counts, library.notes_of(version), locale)
     assert splits(version, {"train": 1}, "label", "zh-CN") != splits(version, {"train": 1}, "label", "en")
 
 
@@ -226,6 +228,7 @@ def test_rows_without_a_label_are_in_no_part_of_the_split(act: Actions, tab: Dat
             "comment,number\n" + "".join(f"a review with words {i},{i}\n" for i in range(40)),
             "No column looks like a label",
         ),
+        ("text,label\n" + ",\n" * 40, "Every cell is empty"),
         ("text,grade\n" + "".join(f"a review with words {i},{i / 7:.3f}\n" for i in range(40)), "grade holds scores"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from backend.data.repeats import FROM_EVERY_SPLIT
 from backend.recipes.base import Report, TrainArguments
 from backend.training.first_answer import heeded
 from backend.training.spec import RunSpec
@@ -97,12 +98,17 @@ def sentence(found: Mapping[str, tuple[str, str]], locale: str) -> str:
 
 
 def same_rows(one: RunSpec, other: RunSpec) -> bool:
-    """Whether both are tested on the same rows. What is left out of the training rows does not matter for that."""
+    """Whether both are tested on the same rows. What only the training rows lose does not matter for that."""
     kept = [
-        (spec.recipe, spec.data_ref, spec.data_version, spec.columns, replace(spec.split, leave_out=()))
+        (spec.recipe, spec.data_ref, spec.data_version, spec.columns, replace(spec.split, leave_out=_everywhere(spec)))
         for spec in (one, other)
     ]
     return kept[0] == kept[1]
+
+
+def _everywhere(spec: RunSpec) -> tuple[str, ...]:
+    """What the run leaves out of every split."""
+    return tuple(name for name in spec.split.leave_out if name in FROM_EVERY_SPLIT)
 
 
 def page(one: Side, other: Side, locale: str) -> str:

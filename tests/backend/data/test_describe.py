@@ -70,11 +70,6 @@ def test_empty_cells_and_repeated_rows_are_counted(make) -> None:  # type: ignor
     assert found.duplicates == 2
 
 
-def test_labels_come_most_frequent_first_without_the_empty_ones(make) -> None:  # type: ignore[no-untyped-def]
-    version = make("text,label\na,x\nb,y\nc,y\nd,\n")
-    assert list(describe.label_counts(version, "label").items()) == [("y", 2), ("x", 1)]
-
-
 def test_a_table_of_ten_thousand_columns_is_described_by_its_first(make) -> None:  # type: ignore[no-untyped-def]
     names = ",".join(f"c{index}" for index in range(10_000))
     row = ",".join("1" for _ in range(10_000))

@@ -37,7 +37,7 @@ def found(version: DataVersion, recipe: str = SINGLE.name, **columns: str) -> di
 
 
 def test_each_kind_of_row_is_found_whatever_the_case_and_the_space(version: DataVersion) -> None:
-    assert found(version) == {"blank": [6], "duplicates": [3], "conflicts": [1, 4], "leaks": [5]}
+    assert found(version) == {"unlabelled": [], "blank": [6], "duplicates": [3], "conflicts": [1, 4], "leaks": [5]}
 
 
 @pytest.mark.parametrize(("name", "left"), [("blank", 7), ("duplicates", 7), ("conflicts", 6), ("leaks", 7)])
@@ -45,6 +45,32 @@ def test_what_is_left_out_leaves_training_alone(version: DataVersion, name: str,
     parts = SINGLE.split(version, COLUMNS, SplitPlan(leave_out=(name,)))
     assert (len(parts["train"]), parts["validation"].tolist(), parts["test"].tolist()) == (left, [9], [8])
     assert parts["train"].dtype == np.int64 and (np.diff(parts["train"]) > 0).all()
+
+
+def test_rows_without_a_label_are_left_out_of_every_part_and_repeat_nothing(tmp_path: Path) -> None:
+    version = save_version(
+        tmp_path / "data", "split",
+        text=["one", "ONE", "two", "three", "four", "five", "six", "seven", "two"],
+        label=["NaN", "a", "b", "a", "none", "b", "NaN", "a", "<NA>"],
+        split=["train"] * 4 + ["validation"] * 2 + ["test"] * 2 + ["train"],
+    )  # fmt: skip
+    assert found(version)["unlabelled"] == [0, 4, 6, 8]
+    parts = SINGLE.split(version, COLUMNS, SplitPlan(leave_out=("unlabelled", "conflicts")))
+    # Rows 0 and 8 gone, rows 1 and 2 contradict nobody.
+    assert {name: rows.tolist() for name, rows in parts.items()} == {
+        "train": [1, 2, 3], "validation": [5], "test": [7],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "split"), [(range(4), "train"), (range(4, 6), "validation")])
+def test_a_part_without_a_single_label_is_refused(tmp_path: Path, place: range, split: str) -> None:
+    labels = ["nan" if row in place else "ab"[row % 2] for row in range(8)]
+    version = save_version(
+        tmp_path / "data", "split", text=[f"text {row}" for row in range(8)], label=labels,
+        split=["train"] * 4 + ["validation"] * 2 + ["test"] * 2,
+    )  # fmt: skip
+    with pytest.raises(UserError, match=f"“{split}” would be empty"):
+        SINGLE.split(version, COLUMNS, SplitPlan(leave_out=("unlabelled",)))
 
 
 def test_rows_meant_twice_are_left_out_once(version: DataVersion) -> None:
@@ -65,7 +91,7 @@ def test_a_pair_is_repeated_only_when_both_texts_are(tmp_path: Path) -> None:
     splits = ["train"] * 3 + ["test", "validation"]
     version = save_version(tmp_path / "data", "split", one=one, other=other, label=list("abaab"), split=splits)
     seen = found(version, "sentence-pair-classification", text="one", text_pair="other", label="label")
-    assert seen == {"blank": [], "duplicates": [2], "conflicts": [], "leaks": [0, 2]}
+    assert seen == {"unlabelled": [], "blank": [], "duplicates": [2], "conflicts": [], "leaks": [0, 2]}
 
 
 def test_scores_contradict_only_where_they_lie_far_apart(tmp_path: Path) -> None:

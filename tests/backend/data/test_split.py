@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from backend.data import library
-from backend.data.split import SplitPlan, parse_slice, split_counts, split_of_file, split_rows
+from backend.data.split import SplitPlan, _take, parse_slice, split_counts, split_of_file, split_rows
 from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.settings import Settings
@@ -67,6 +68,25 @@ def test_a_label_with_one_row_stays_in_train_and_one_with_two_keeps_one_there(ma
     parts = split_rows(make(labels), plan, "label")
     train = count(labels, parts["train"])
     assert train["once"] == 1 and train["twice"] == 1
+
+
+def test_the_rows_of_a_seed_never_change(make) -> None:  # type: ignore[no-untyped-def]
+    # A run is trained again, compared and scored by the rows that its plan stood for when it was made.
+    parts = split_rows(make(["a"] * 11 + ["b", "c"] * 8 + ["d"] * 3), SplitPlan(), "label")
+    assert {name: parts[name].tolist() for name in ("validation", "test")} == {
+        "validation": [6, 22, 23], "test": [7, 12, 25],
+    }  # fmt: skip
+
+
+def test_a_hundred_thousand_labels_are_split_as_few_are() -> None:
+    codes = np.arange(300_000) % 100_000
+    began = time.process_time()
+    rest, taken = _take(np.arange(300_000), codes, {"validation": 0.1, "test": 0.1}, 42)
+    # A look through all rows for each label took a minute.
+    assert time.process_time() - began < 15
+    assert {name: len(rows) for name, rows in taken.items()} == {"validation": 30_000, "test": 30_000}
+    assert len(np.unique(codes[rest])) == 100_000
+    assert np.array_equal(np.sort(np.concatenate([rest, *taken.values()])), np.arange(300_000))
 
 
 def test_labels_all_different_are_split_at_random(make) -> None:  # type: ignore[no-untyped-def]
@@ -141,13 +161,27 @@ def test_slices_pick_rows_as_in_datasets(expression: str, picked: list[int]) -> 
 def test_what_is_no_slice_is_refused(expression: str) -> None:
     with pytest.raises(UserError) as error:
         parse_slice(expression, 10)
-    assert error.value.key == "data.bad_slice"
+    assert error.value.key == "data.bad_slice" and "[:2]" in error.value.todo()
 
 
 def test_a_slice_of_nothing_is_refused() -> None:
     with pytest.raises(UserError) as error:
         parse_slice("[20:30]", 10)
-    assert error.value.key == "data.empty_slice"
+    assert error.value.key == "data.empty_slice" and "Only some of the training rows" in error.value.what()
+
+
+@pytest.mark.parametrize(("rows", "offered"), [(1, "[:1] for 1 row "), (80, "[:20] for 20 rows"), (90_000, "[:2000]")])
+def test_in_place_of_a_slice_of_nothing_one_that_fits_is_offered(rows: int, offered: str) -> None:
+    with pytest.raises(UserError) as error:
+        parse_slice("[100000:]", rows)
+    assert offered in error.value.todo() and error.value.todo("zh-CN")
+
+
+def test_a_slice_too_short_to_be_split_is_named(make) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UserError) as error:
+        split_rows(make(["a", "b"] * 40), SplitPlan(train_rows="[:1]"), "label")
+    assert error.value.key == "data.slice_too_short"
+    assert "“[:1]”, under “Only some of the training rows”, takes 1 of 80 rows" in error.value.what()
 
 
 @pytest.mark.parametrize(

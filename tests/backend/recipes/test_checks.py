@@ -11,6 +11,7 @@ from backend.data.split import SplitPlan
 from backend.data.version import DataVersion
 from backend.recipes import all_recipes
 from backend.recipes.checks import Check, Fix, row_checks
+from backend.texts import lookup
 from tests.backend.tables import save_version
 
 SPLITS = ["train"] * 9 + ["validation", "test"]
@@ -29,6 +30,11 @@ def found(
     chosen = all_recipes()[recipe]
     columns = chosen.guess_columns(version)
     return {check.name: check for check in row_checks(chosen, version, columns, plan or SplitPlan(), arguments)}
+
+
+def say(check: Check) -> str:
+    assert lookup(check.key, "zh-CN", **check.values)
+    return lookup(check.key, "en", **check.values)
 
 
 def test_each_check_counts_its_rows_and_offers_to_leave_them_out(version: DataVersion) -> None:
@@ -57,6 +63,26 @@ def test_uneven_labels_are_weighed_evenly(version: DataVersion) -> None:
     assert (check.level, check.fix) == ("warning", Fix("arguments", {"class_weights": "balanced"}))
     assert (check.values["most_rows"], check.values["least_rows"]) == (8, 1)
     assert found(version, class_weights="balanced")["balance"].level == "fixed"
+
+
+def test_words_for_no_label_are_counted_in_every_part_and_can_be_left_out(tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(40)]
+    labels = ["a", "b", "NaN", "b"] * 10
+    version = save_version(tmp_path / "data", text=texts, label=labels)
+    check = found(version)["unlabelled"]
+    assert (check.level, check.fix, check.values["rows"]) == ("warning", Fix("leave_out", "unlabelled"), 10)
+    assert "10 rows say “NaN”" in say(check) and check.examples[0].places == ((2, "train", "NaN"),)
+    # They are no rare or frequent label beside that.
+    assert found(version)["balance"].level == "ok"
+    heeded = found(version, SplitPlan(leave_out=("unlabelled",)))["unlabelled"]
+    assert heeded.level == "fixed" and "10 rows" in say(heeded)
+
+
+def test_words_for_no_label_stay_where_one_label_would_be_left(tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(40)]
+    version = save_version(tmp_path / "data", text=texts, label=["good", "none"] * 20)
+    check = found(version)["unlabelled"]
+    assert (check.level, check.fix) == ("warning", None)
 
 
 def test_an_empty_row_is_left_out_without_anybody_asking(tmp_path: Path) -> None:
@@ -95,4 +121,4 @@ def test_scores_have_no_labels_to_be_uneven(tmp_path: Path) -> None:
     texts = [f"text {number}" for number in range(20)]
     scores = [number / 4 for number in range(20)]
     version = save_version(tmp_path / "data", sentence1=texts, sentence2=texts[::-1], score=scores)
-    assert "balance" not in found(version, recipe="sentence-pair-regression")
+    assert not {"balance", "unlabelled"} & {*found(version, recipe="sentence-pair-regression")}

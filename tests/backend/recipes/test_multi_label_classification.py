@@ -88,7 +88,8 @@ def test_one_label_in_every_row_is_a_warning(tmp_path: Path) -> None:
     [
         ([["a"]] * 40, "recipes.one_label"),
         ([[]] * 39 + [["a"]], "recipes.one_label"),
-        ([None] * 40, "recipes.no_rows"),
+        ([None] * 40, "recipes.empty_column"),
+        ([[]] * 40, "recipes.no_rows"),
         ([["a", "b"], *[None] * 39], "recipes.too_few_rows"),
         ([[f"l{n}"] for n in range(40)], "recipes.all_labels_differ"),
         ([n / 7 for n in range(40)], "recipes.not_sets"),

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backend.data.split import SplitPlan
 from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.recipes import all_recipes, suggest_recipe
 from backend.recipes.sentence_pair_classification import positive_label
+from backend.texts import lookup
 from tests.backend.tables import save_version
 
 CLASSES = all_recipes()["sentence-pair-classification"]
@@ -125,7 +127,32 @@ def test_rows_without_both_texts_and_a_number_are_left_out(tmp_path: Path) -> No
     assert np.flatnonzero(~SCORES.usable(version, WITH_SCORE)).tolist() == [0, 1, 2]
     said = {finding.key: finding.values for finding in SCORES.check(version, WITH_SCORE)}
     assert said["recipes.finding.empty_text"]["column"] == "two"
-    assert said["recipes.finding.empty_label"]["empty"] == 1
+    assert said["recipes.finding.empty_score"]["empty"] == 1
+
+
+@pytest.mark.parametrize("strange", ["inf", "-inf", "1e308", "-1e300", "1e10"])
+def test_numbers_beyond_all_bounds_are_left_out_and_told_with_their_row(tmp_path: Path, strange: str) -> None:
+    for scores in ([*map(str, GRADES)], GRADES):
+        changed = [*scores[:4], strange if scores is not GRADES else float(strange), *scores[5:]]
+        version = save_version(tmp_path / f"v{len(scores[0:1])}{scores is GRADES}", one=ONE, two=TWO, score=changed)
+        found = {finding.key: finding for finding in SCORES.check(version, WITH_SCORE)}["recipes.finding.beyond"]
+        said = lookup(found.key, "en", **found.values)
+        assert found.level == "warning" and "1 row of “score” holds a number" in said and "in row 5" in said
+        assert np.flatnonzero(~SCORES.usable(version, WITH_SCORE)).tolist() == [4]
+        parts = SCORES.split(version, WITH_SCORE, SplitPlan(leave_out=("conflicts", "duplicates")))
+        assert sum(map(len, parts.values())) == 39
+        assert np.isfinite(SCORES.likeness(version, WITH_SCORE).apart)
+
+
+def test_words_among_scores_are_told_apart_from_empty_cells(tmp_path: Path) -> None:
+    scores = ["", "high", "high", "NaN", *map(str, GRADES[4:])]
+    version = save_version(tmp_path / "v", one=ONE, two=TWO, score=scores)
+    found = {finding.key: finding for finding in SCORES.check(version, WITH_SCORE)}
+    words = found["recipes.finding.no_number"]
+    assert "3 rows of “score” hold something else than a number, “high” in row 2" in lookup(words.key, **words.values)
+    empty = found["recipes.finding.empty_score"]
+    assert "1 of 40 rows (2%) has no number in “score” and is left out" in lookup(empty.key, **empty.values)
+    assert all(lookup(finding.key, "zh-CN", **finding.values) for finding in found.values())
 
 
 def test_numbers_that_are_written_as_text_are_scores(tmp_path: Path) -> None:

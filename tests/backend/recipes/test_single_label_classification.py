@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow
 import pytest
 
+from backend.data.split import SplitPlan
 from backend.data.version import DataVersion
 from backend.errors import UserError
 from backend.models import ModelFacts
 from backend.recipes import all_recipes
 from backend.recipes.base import PRESETS, TrainArguments
 from backend.recipes.columns import distinct_values, label_texts
+from backend.texts import lookup
 from tests.backend.tables import save_version
 
 RECIPE = all_recipes()["single-label-classification"]
@@ -149,7 +151,8 @@ def test_a_label_column_of_scores_is_refused_and_the_likely_label_offered(tmp_pa
     [
         (["same"] * 40, "recipes.one_class"),
         ([f"id {n}" for n in range(40)], "recipes.all_labels_differ"),
-        ([None] * 40, "recipes.no_rows"),
+        ([None] * 40, "recipes.empty_column"),
+        ([" "] * 40, "recipes.no_rows"),
     ],
 )
 def test_labels_from_which_nothing_can_be_learnt_are_refused(tmp_path: Path, labels: list[object], key: str) -> None:
@@ -246,10 +249,34 @@ def test_a_hundred_thousand_labels_are_refused_in_a_moment(tmp_path: Path) -> No
     assert refused(version, columns()).key == "recipes.too_many_labels"
 
 
-def test_a_class_named_as_what_programs_write_for_nothing_is_a_warning(tmp_path: Path) -> None:
-    findings = RECIPE.check(save_version(tmp_path / "v", text=TEXTS, label=["nan", "a", "b", "a"] * 10), columns())
-    found = {finding.key: finding for finding in findings}["recipes.finding.no_label_word"]
-    assert found.level == "warning" and found.values["count"] == 10
+def test_words_for_no_label_are_learnt_unless_the_plan_leaves_them_out(tmp_path: Path) -> None:
+    version = save_version(tmp_path / "v", text=TEXTS, label=["nan", "a", "b", "N/A"] * 10)
+    without = SplitPlan(leave_out=("unlabelled",))
+    assert RECIPE.learnt_labels(version, columns(), SplitPlan()) == ("a", "b", "N/A", "nan")
+    assert RECIPE.learnt_labels(version, columns(), without) == ("a", "b")
+    assert RECIPE.learnable(version, columns(), SplitPlan()).sum() == 40
+    assert RECIPE.learnable(version, columns(), without).tolist() == [False, True, True, False] * 10
+
+
+def test_a_plan_that_leaves_one_label_is_refused(tmp_path: Path) -> None:
+    version = save_version(tmp_path / "v", text=TEXTS, label=["nan", "a"] * 20)
+    with pytest.raises(UserError, match="all that is left is “a”"):
+        RECIPE.learnt_labels(version, columns(), SplitPlan(leave_out=("unlabelled",)))
+
+
+def test_rows_to_be_shown_are_those_that_are_learnt_from(tmp_path: Path) -> None:
+    texts = ["", "one", " ", "two", "three", "four"]
+    version = save_version(tmp_path / "v", text=texts, label=["a", None, "a", "b", "a", "b"], empty=[None] * 6)
+    assert RECIPE.first_usable(version, columns(), 3) == [3, 4, 5]
+    assert RECIPE.first_usable(version, columns(label=""), 3) == [0, 1, 2]
+    assert RECIPE.first_usable(version, columns(label="empty"), 9) == [0, 1, 2, 3, 4, 5]
+
+
+def test_rare_labels_are_quoted_since_they_may_hold_commas(tmp_path: Path) -> None:
+    labels = ["yes, surely", "no, never", *["yes", "no"] * 19]
+    findings = RECIPE.check(save_version(tmp_path / "v", text=TEXTS, label=labels), columns())
+    rare = next(finding for finding in findings if finding.key == "recipes.finding.few_rows")
+    assert "“yes, surely”, “no, never”" in lookup(rare.key, "en", **rare.values)
 
 
 def test_a_column_of_lists_as_the_label_is_refused_and_the_other_recipe_offered(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backend.data.split import SplitPlan
 from backend.data.version import DataVersion
 from backend.recipes import all_recipes
 from backend.recipes.base import Report, TrainArguments
@@ -40,7 +41,9 @@ class Trained:
         return pipeline("text-classification", model=str(self.folder.model))
 
 
-def run(root: Path, model: Path, recipe: str, version: DataVersion, columns: dict[str, str]) -> Trained:
+def run(
+    root: Path, model: Path, recipe: str, version: DataVersion, columns: dict[str, str], *leave_out: str
+) -> Trained:
     """Train in this process, as a launcher's child does."""
     folder = RunFolder(root / "runs" / "r")
     folder.path.mkdir(parents=True)
@@ -54,6 +57,7 @@ def run(root: Path, model: Path, recipe: str, version: DataVersion, columns: dic
         data_version=1,
         data_folder=str(version.folder),
         columns=columns,
+        split=SplitPlan(leave_out=leave_out),
         arguments=ARGUMENTS,
         run_id="r",
     )
@@ -71,16 +75,18 @@ def run(root: Path, model: Path, recipe: str, version: DataVersion, columns: dic
 def pairs(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Trained:
     root = tmp_path_factory.mktemp("pairs")
     ones, others = opinions()
-    version = save_version(root / "v", one=ones, two=others, label=["yes" if row % 2 else "no" for row in range(60)])
+    labels = [*("yes" if row % 2 else "no" for row in range(60)), "NaN", "none", "NaN"]
+    version = save_version(root / "v", one=[*ones, *ones[:3]], two=[*others, *others[:3]], label=labels)
     columns = {"text": "one", "text_pair": "two", "label": "label"}
-    return run(root, tiny_encoder, "sentence-pair-classification", version, columns)
+    return run(root, tiny_encoder, "sentence-pair-classification", version, columns, "unlabelled")
 
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Trained:
     root = tmp_path_factory.mktemp("scores")
     ones, others = opinions()
-    version = save_version(root / "v", one=ones, two=others, score=[2.5 * (row % 2) + 0.5 for row in range(60)])
+    numbers = [*(str(2.5 * (row % 2) + 0.5) for row in range(60)), "inf", "1e308", "high"]
+    version = save_version(root / "v", one=[*ones, *ones[:3]], two=[*others, *others[:3]], score=numbers)
     columns = {"text": "one", "text_pair": "two", "score": "score"}
     return run(root, tiny_encoder, "sentence-pair-regression", version, columns)
 

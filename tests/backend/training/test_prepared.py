@@ -33,6 +33,25 @@ def test_rows_left_out_are_not_trained_on_and_the_spec_keeps_it(tmp_path: Path, 
     assert len(whole["train"]) == 5
 
 
+def test_a_word_for_no_label_is_no_class_of_a_run_that_leaves_it_out(tmp_path: Path, tiny_encoder: Path) -> None:
+    texts = [f"text number {row}" for row in range(20)]
+    version = save_version(tmp_path / "data", text=texts, label=["a", "b", "NaN", "b"] * 5)
+    spec = RunSpec(
+        name="opinions", recipe="single-label-classification", model_ref="", data_ref=version.ref, data_version=1,
+        columns={"text": "text", "label": "label"}, split=SplitPlan(validation_share=0.2, test_share=0.2),
+        model_path=str(tiny_encoder), data_folder=str(version.folder),
+    )  # fmt: skip
+    (tmp_path / "cache" / "tokens").mkdir(parents=True)
+    whole = prepare(spec, tmp_path / "cache", lambda done, of: None)
+    plan = replace(spec.split, leave_out=("unlabelled",))
+    without = prepare(replace(spec, split=plan), tmp_path / "cache", lambda done, of: None)
+    assert (whole.labels, without.labels) == (("a", "b", "NaN"), ("a", "b"))
+    for name, split in without.splits.items():
+        # What is checked and tested on are the same rows but for those.
+        assert split.row_ids.tolist() == [row for row in whole.splits[name].row_ids.tolist() if row % 4 != 2]
+        assert {*split.targets.tolist()} <= {0, 1}
+
+
 def test_a_spec_from_before_rows_could_be_left_out_is_read(tmp_path: Path) -> None:
     spec = RunSpec(
         name="old", recipe="single-label-classification", model_ref="", data_ref="", data_version=1, columns={}

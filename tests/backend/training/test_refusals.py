@@ -85,6 +85,15 @@ def test_a_slice_beyond_the_end_is_refused_with_the_rows_there_are(desk: Desk) -
     assert error.key == "data.empty_slice" and error.values["rows"] == 120
 
 
+def test_a_plan_that_leaves_out_all_labels_but_one_is_refused(desk: Desk, tmp_path: Path) -> None:
+    rows = "".join(f"it was a great film {row},{('good', 'NaN')[row % 2]}\n" for row in range(60))
+    (tmp_path / "words.csv").write_text("text,label\n" + rows, encoding="utf-8")
+    version = add_files(desk.workspace, desk.settings, [tmp_path / "words.csv"])
+    draft = replace(desk.draft, data_ref=version.ref, data_version=version.version)
+    refuse(desk, draft)
+    assert refused(desk, replace(draft, split=SplitPlan(leave_out=("unlabelled",)))).key == "checks.one_label_left"
+
+
 def test_early_stopping_needs_rows_to_check_on(desk: Desk) -> None:
     draft = replace(
         with_arguments(desk, early_stopping_patience=2), split=SplitPlan(validation_share=0.0, test_share=0.2)
@@ -92,13 +101,16 @@ def test_early_stopping_needs_rows_to_check_on(desk: Desk) -> None:
     assert refused(desk, draft).key == "arguments.early_without_checks"
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "limit"), [("per_device_train_batch_size", 0, "1"), ("learning_rate", 10, "0.1")]
-)
-def test_numbers_beyond_their_limits_are_named_with_the_limit(name: str, value: float, limit: str) -> None:
+def test_a_number_beyond_its_limit_is_named_with_the_limit() -> None:
     with pytest.raises(UserError) as caught:
-        TrainArguments(**{name: value})
-    assert caught.value.values["name"] == name and limit in caught.value.todo()
+        TrainArguments(per_device_train_batch_size=0)
+    assert caught.value.values["name"] == "per_device_train_batch_size" and "1" in caught.value.todo()
+
+
+def test_an_absurd_learning_rate_is_refused_with_the_limit_and_a_usual_one() -> None:
+    with pytest.raises(UserError) as caught:
+        TrainArguments(learning_rate=10)
+    assert "10" in caught.value.what() and "0.1" in caught.value.what() and "5e-5" in caught.value.todo()
 
 
 @pytest.mark.parametrize("arguments", [{"class_weights": "balanced"}, {"label_smoothing_factor": 0.1}])
