@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 import gradio as gr
 
 from backend.errors import UserError
@@ -24,8 +27,19 @@ def fitting_models(services: Services, request: gr.Request | None, task: str | N
 
 def model_choices(services: Services, request: gr.Request | None, task: str | None = None) -> Choices:
     """Models by title, this visitor's runs first, then starters, then downloads."""
-    locale = locale_of(request)
-    return [(model_title(facts, locale), facts.ref) for facts in fitting_models(services, request, task)]
+    return _told_apart(fitting_models(services, request, task), locale_of(request))
+
+
+def _told_apart(listed: Iterable[ModelFacts], locale: str) -> Choices:
+    """Models by title; those of one title by the name of their folder, or a person could not tell which is which."""
+    listed = list(listed)
+    times = Counter(model_title(facts, locale) for facts in listed)
+
+    def title(facts: ModelFacts) -> str:
+        shared = times[model_title(facts, locale)] > 1 and ":" in facts.ref
+        return _titled(facts.source, facts.ref.partition(":")[2] if shared else facts.title, locale)
+
+    return [(title(facts), facts.ref) for facts in listed]
 
 
 def model_title(facts: ModelFacts, locale: str) -> str:
@@ -54,15 +68,14 @@ def data_title(ref: str, title: str, locale: str) -> str:
 def ref_of(services: Services, request: gr.Request | None, text: str) -> str:
     """The ref of the model whose title, in any language, is `text`; `text` itself where there is none: it was typed."""
     listed = fitting_models(services, request)
-    return {model_title(facts, locale): facts.ref for locale in LOCALES for facts in listed}.get(text, text)
+    return {title: ref for locale in LOCALES for title, ref in _told_apart(listed, locale)}.get(text, text)
 
 
 def tokenizer_choices(services: Services, request: gr.Request | None) -> Choices:
     """Models that bring a tokenizer; runs last, since a run has the tokenizer of the model it began with."""
-    locale = locale_of(request)
     listed = [facts for facts in services.shelf.listed(services.workspace(request)) if facts.has_tokenizer]
     listed.sort(key=lambda facts: facts.source == "run")
-    return [(model_title(facts, locale), facts.ref) for facts in listed]
+    return _told_apart(listed, locale_of(request))
 
 
 def data_choices(services: Services, request: gr.Request | None) -> Choices:

@@ -1,16 +1,22 @@
-"""A mend of Gradio 6.31: what it keeps of a page's widgets and events may change while another thread goes through it.
+"""Two mends of Gradio 6.31: what it keeps of a page may change while it is read, and some of it is made for nobody.
 
 Each page that is open has its own table of widgets and of events. Drawing a form (gr.render, in a thread) and answering
 an event (the event loop) both go through these tables and both add to them: of two at once one ends with "dictionary
 changed size during iteration", and the form is not drawn or the event is lost.
+
+For each page that is opened, and each call of an endpoint from outside of one, it describes every widget anew, for a
+link to the page as it stands that nobody here is offered: 75 ms in which it answers nobody. What an event changes it
+describes then, anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import gradio.blocks
+import gradio.state_holder
 
 
 class Steady(dict[Any, Any]):
@@ -33,7 +39,7 @@ class Steady(dict[Any, Any]):
 
 
 def mend() -> None:
-    """Give each page that is opened from now on tables that are steady."""
+    """Give each page that is opened from now on tables that are steady, and no descriptions that nobody reads."""
     config = gradio.blocks.BlocksConfig
     if getattr(config, "is_steady", False):
         return
@@ -44,5 +50,13 @@ def mend() -> None:
         new.blocks, new.fns = Steady(new.blocks), Steady(new.fns)
         return new
 
+    session = gradio.state_holder.SessionState
+    begun = session.__init__
+
+    def begin(self: Any, blocks: Any) -> None:
+        # It describes those of the widgets that are told to it as its own.
+        begun(self, SimpleNamespace(default_config=blocks.default_config, blocks={}))  # type: ignore[arg-type]
+
     config.__copy__ = copy  # type: ignore[method-assign]
+    session.__init__ = begin  # type: ignore[method-assign]
     config.is_steady = True  # type: ignore[attr-defined]

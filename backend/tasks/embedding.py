@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.base import RunsOn, Step, Task, param
-from backend.tasks.context import batches, context_length, encodable, limit_to_say, numbers, tokenizer_of
+from backend.tasks.context import context_length, encodable, limit_to_say, numbers, token_batches, tokenizer_of
 from backend.tasks.embedding_code import POOL, dense_code, load_code
 from backend.tasks.layers import cut_options, encoder_steps
 from backend.tasks.sentence_modules import (
@@ -48,7 +48,7 @@ _ARCHITECTURES = ("Model", "ForMaskedLM", "ForPreTraining")
 _E5 = re.compile(r"(?:^|[-_/])e5[-_](?!.*instruct)", re.I)
 # Trained at a temperature of 0.01, it hardly ever puts two texts further apart.
 _E5_FROM = 0.7
-_BATCH = 32
+_BATCH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +169,7 @@ def embed_each(pipe: Pipeline, texts: Sequence[str], manner: Manner) -> Iterator
     import torch
 
     layers = dense_weights(str(pipe.model.name_or_path), manner.dense)
-    for chunk in batches({index: len(text) for index, text in enumerate(texts)}, _BATCH):
+    for chunk in token_batches(pipe, texts, range(len(texts)), _BATCH):
         inputs = encode(pipe, [texts[index] for index in chunk], manner)
         with torch.inference_mode():
             states = pipe.model(**inputs).last_hidden_state

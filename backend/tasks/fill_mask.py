@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.base import Blanks, Example, Input, RunsOn, Step, Task, check_params, param
-from backend.tasks.context import batches, context_length, encodable, tokenizer_of
+from backend.tasks.context import context_length, encodable, token_batches, tokenizer_of
 from backend.tasks.layers import beginning, encoder_steps
 from backend.tasks.whatif import SWITCHES
 
@@ -94,7 +94,7 @@ class FillMask(Task):
                 given.pop(index, None)
                 yield index, {"answer": "", "token_1": "", "score_1": None}
         most = _BATCH if tokenizer_of(pipe).pad_token_id is not None else 1
-        for chunk in batches({index: len(text) for index, text in given.items()}, most):
+        for chunk in token_batches(pipe, given, given, most):
             # For a list of one the pipeline gives that one's answer, without a list around it.
             answers: Any = pipe([given[index] for index in chunk], batch_size=len(chunk), **arguments)
             for index, answer in zip(chunk, [answers] if len(chunk) == 1 else answers, strict=True):

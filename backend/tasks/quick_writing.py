@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.context import ends_of, tokenizer_of
-from backend.workspace import disk_error, keep_newest, stamp
+from backend.workspace import disk_error, keep_newest, stamp, write_json
 
 if TYPE_CHECKING:
+    import ctranslate2
     from transformers import Pipeline
 
     from backend.tasks.text_generation import GenerationParams
@@ -35,6 +37,7 @@ KINDS = frozenset(
 )
 KEPT = 4
 """Converted models that stay on disk."""
+_TRIES, _TRIED_TOKENS = 3, 12
 log = logging.getLogger(__name__)
 _converting = threading.Lock()
 
@@ -63,20 +66,55 @@ def converted(pipe: Pipeline) -> Path:
 def write(pipe: Pipeline, ids: list[int], params: GenerationParams) -> Iterator[int]:
     """The tokens that follow the prompt's, one by one; the end token is not among them. Closing it ends the writing."""
     import ctranslate2
-    import torch
 
     folder = converted(pipe)
     # A generator of its own for each answer: the random numbers of one that has drawn before do not begin anew.
-    writer = ctranslate2.Generator(
-        str(folder), device="cpu", compute_type="int8", intra_threads=torch.get_num_threads()
-    )
+    pieces = tokenizer_of(pipe).convert_ids_to_tokens(ids)
+    writer = _writer(folder, threads(folder, pieces[0]))
     ctranslate2.set_random_seed(params.seed)
-    steps = writer.generate_tokens(tokenizer_of(pipe).convert_ids_to_tokens(ids), **_options(params, ends_of(pipe)))
+    steps = writer.generate_tokens(pieces, **_options(params, ends_of(pipe)))
     try:
         for step in steps:
             yield int(step.token_id)
     finally:
         steps.close()
+
+
+def threads(folder: Path, piece: str) -> int:
+    """With how many threads a converted model writes quickest here: tried once, and written beside it.
+
+    All weights are read for each token, and the threads of a small model wait for one another longer than they compute.
+    piece: a token to begin with.
+    """
+    import torch
+
+    most, kept = torch.get_num_threads(), folder / "threads.json"
+    if most == 1:
+        return 1
+    with suppress(OSError, ValueError, KeyError):
+        known = json.loads(kept.read_text(encoding="utf-8"))
+        if known["most"] == most:
+            return int(known["best"])
+    best = min((1, most), key=lambda count: _seconds(folder, count, piece))
+    with suppress(OSError, UserError):
+        write_json(kept, {"most": most, "best": best})
+    return best
+
+
+def _seconds(folder: Path, count: int, piece: str) -> float:
+    """How long some tokens take with so many threads."""
+    writer, took = _writer(folder, count), []
+    for _ in range(_TRIES):
+        began = time.perf_counter()
+        writer.generate_batch([[piece]], max_length=_TRIED_TOKENS, min_length=_TRIED_TOKENS, sampling_topk=1)
+        took.append(time.perf_counter() - began)
+    return min(took)
+
+
+def _writer(folder: Path, count: int) -> ctranslate2.Generator:
+    import ctranslate2
+
+    return ctranslate2.Generator(str(folder), device="cpu", compute_type="int8", intra_threads=count)
 
 
 def snippet(source: str, prompt: str, params: GenerationParams, ends: str) -> str:

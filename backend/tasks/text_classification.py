@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.base import Bars, Example, Input, RunsOn, Step, Task, check_params, param
-from backend.tasks.context import batches, context_length, encodable, limit_to_say, text_of, tokenizer_of
+from backend.tasks.context import context_length, encodable, limit_to_say, text_of, token_batches, tokenizer_of
 from backend.tasks.label_scores import function_of, label_steps, score_range, table_row, thresholds
 from backend.tasks.layers import cut_options, encoder_steps
 from backend.tasks.whatif import SWITCHES
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from backend.models import ModelFacts
 
-_BATCH = 32
+_BATCH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class TextClassification(Task):
         given; a model of scores gives its score alone.
         """
         seconds = list(pairs) or [""] * len(texts)
-        lengths = {i: len(text) + len(seconds[i]) for i, text in enumerate(texts) if text.strip()}
+        given = [index for index, text in enumerate(texts) if text.strip()]
         yield from ((index, {"label": "", "score": None}) for index, text in enumerate(texts) if not text.strip())
         # Without a padding token (GPT-2) texts cannot stand side by side.
         most = (
@@ -99,7 +99,7 @@ class TextClassification(Task):
         )
         function = function_of(pipe.model.config, params.function)
         finish: dict[str, Any] = {"function_to_apply": function, "top_k": params.top_k, "_legacy": False}
-        for chunk in batches(lengths, most):
+        for chunk in token_batches(pipe, texts, given, most, pairs):
             if not params.truncation:
                 long = [index for index in chunk if _too_long(pipe, texts[index], seconds[index])]
                 yield from ((index, {"label": "", "score": None}) for index in long)

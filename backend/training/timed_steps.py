@@ -63,8 +63,9 @@ class Steps:
             left = max(BUDGET_SECONDS - (time.perf_counter() - began), 0.2) / 3
             rows = max(min(FEWEST_ROWS, train_rows), min(train_rows, int(left / (token_seconds * length))))
             row_seconds = self._train(rows, length) / rows
-            if length == places[-1] and row_seconds * rows < left:
-                # The first one fetches its memory from the system; those of a run find it there.
+            if row_seconds * rows < left:
+                # The first one fetches its memory from the system; those of a run find it there. And a short one may
+                # have been disturbed.
                 row_seconds = min(row_seconds, self._train(rows, length) / rows)
             train.insert(0, (length, row_seconds))
             token_seconds = max(row_seconds / length, 1e-9)

@@ -36,6 +36,19 @@ def test_a_run_is_named_as_trained_here(services: Services, workspace: Workspace
     assert "trained here" in titles["run:sorter"]
 
 
+def test_runs_of_one_name_are_told_apart_by_their_folders_and_found_by_what_is_shown(
+    services: Services, workspace: Workspace, tiny_classifier: Path
+) -> None:
+    for run_id in ("mine", "mine-2"):
+        shutil.copytree(tiny_classifier, workspace.folder("runs", run_id) / "model")
+        (workspace.folder("runs", run_id) / "spec.json").write_text('{"name": "Mine"}', encoding="utf-8")
+    choices = pickers.model_choices(services, None)
+    assert {(f"{name} (trained here)", f"run:{name}") for name in ("mine", "mine-2")} <= set(choices)
+    assert pickers.ref_of(services, None, "mine-2 (trained here)") == "run:mine-2"
+    shutil.rmtree(workspace.folder("runs", "mine"))
+    assert ("Mine (trained here)", "run:mine-2") in pickers.model_choices(services, None)
+
+
 @pytest.mark.parametrize(
     ("title", "english", "chinese"),
     [

@@ -61,6 +61,17 @@ def test_a_model_with_the_very_labels_is_scored_as_it_is(acts: choosing.Choosing
     assert "first scores it as it is" in page[acts.form.head]
 
 
+@pytest.mark.parametrize("typed", ["sentence-transformers/no-such-model", "/no/such/folder", "run:gone"])
+def test_a_model_that_is_not_there_is_told_under_its_box_and_nothing_else_changes(
+    acts: choosing.Choosing, tiny_encoder: Path, typed: str
+) -> None:
+    values = untouched(tiny_encoder) | {"model": typed}
+    page = acts.making(("know_model", "refill_preset", "retitle"))({}, "", "", NOTHING, NOTHING, **values)
+    assert "finding-error" in page[acts.form.head] and page[acts.form.known_model] == typed
+    assert not set(acts.form.arguments.values()) & set(page)
+    assert "error-card" not in page[acts.form.card]
+
+
 def test_a_column_of_lists_is_shown_without_brackets() -> None:
     assert cards._cut(["joy", "anger"]) == "joy, anger"
 

@@ -28,3 +28,13 @@ def test_a_page_s_widgets_may_grow_while_somebody_goes_through_them() -> None:
         assert seen == 2 * before
     # The page that others are opened from stays as it was.
     assert len(page.blocks) < len(state.blocks_config.blocks)
+
+
+def test_a_page_is_opened_without_a_description_of_each_widget_and_gets_that_of_one_which_changes() -> None:
+    steady.mend()
+    with gr.Blocks() as page:
+        box, other = gr.Textbox("one"), gr.Textbox("two")
+    state = SessionState(page)
+    assert state[box._id] is box and other._id in state and not state.config_values
+    state._update_value_in_config(box._id, "three")
+    assert list(state.config_values) == [box._id] and state.config_values[box._id]["props"]["value"] == "three"

@@ -165,7 +165,11 @@ class Choosing:
         hide |= {self.form.head: "", self.form.known_model: values["model"]}
         if not values["model"]:
             return hide
-        facts = form.model()
+        try:
+            facts = form.model()
+        except UserError as error:
+            # What can be known of it already is said where it was typed.
+            return hide | {self.form.head: cards.finding_error(error, locale)}
         updates = hide | {self.form.model: gr.Dropdown(info=pickers.facts_line(facts, locale))}
         if form.has_data:
             updates[self.form.head] = cards.head_note(form.head(), facts.labels, locale)
@@ -183,9 +187,10 @@ class Choosing:
 
     def fill_preset(self, request: gr.Request, **values: Any) -> Updates:
         """A preset was chosen: its arguments for this model and data."""
-        if not values["model"] or not values["data"]:
+        form = Filled.of(self.services, request, values)
+        if not form.has_model or not values["data"]:
             return {self.filled: gr.skip()}
-        arguments = plain_arguments(Filled.of(self.services, request, values).preset(values["preset"]))
+        arguments = plain_arguments(form.preset(values["preset"]))
         return {self.form.arguments[name]: value for name, value in arguments.items()} | {self.filled: arguments}
 
     def take_over(self, held: Held, request: gr.Request) -> Updates:
@@ -210,7 +215,7 @@ class Choosing:
     def _release(self, request: gr.Request, values: Mapping[str, Any]) -> Updates:
         """What was kept stands there: the form chooses by itself again, all but what differs from the preset."""
         form = Filled.of(self.services, request, values)
-        if not values["model"] or not values["data"]:
+        if not form.has_model or not values["data"]:
             return {self.form.again.held: None}
         return {self.filled: plain_arguments(form.preset(values["preset"])), self.form.again.held: None}
 
@@ -228,8 +233,8 @@ class Choosing:
         return title | {self.form.card: card, self.form.preset: choices, self.measured: ""}
 
     def _refusal(self, form: Filled) -> UserError | None:
-        """Why Start would refuse the settings as they are; what is wrong with the columns is said under them."""
-        if not form.values["model"] or not form.has_data:
+        """Why Start would refuse the settings as they are; what is wrong with columns or model is said under these."""
+        if not form.has_model or not form.has_data:
             return None
         try:
             if any(one.level == "error" for one in form.recipe.check(form.version(), form.columns)):
@@ -356,7 +361,9 @@ def wire(form: Form, services: Services, state: PageState, measured: gr.State) -
     gr.on([form.anatomy.from_nothing.input, form.anatomy.tokenizer.input], **know)
     form.preset.input(**preset)
     priced = [form.how.launcher, form.how.processes, *arguments, *form.anatomy.inputs.values()]
-    gr.on([widget.input for widget in priced], **made_of(("retitle",), title_parts))
+    # As above, but these are filled in by presets, too: leaving one tells of what was pasted.
+    left = [widget.blur for widget in priced if isinstance(widget, gr.Textbox)]
+    gr.on([*(widget.input for widget in priced), *left], **made_of(("retitle",), title_parts))
     return Follow(acts, filled, look, know, guess, suggest)
 
 

@@ -62,6 +62,14 @@ class Filled:
         """Whether a data set is chosen and the column to read with it."""
         return bool(self.values["data"] and self.text_column and self.version().column(self.text_column))
 
+    @property
+    def has_model(self) -> bool:
+        """Whether a model is chosen that can be told anything of."""
+        try:
+            return self.model() is not None
+        except UserError:
+            return False
+
     def version(self) -> DataVersion:
         """The data set's latest version."""
         if not self.values["data"]:

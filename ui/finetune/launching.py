@@ -22,6 +22,8 @@ from ui.text import say
 from ui.visitor import Services, locale_of
 
 Updates = dict[Any, Any]
+# What has just been told may still be on its way into the page.
+_REVEAL = "() => { setTimeout(() => workbench.reveal('.forecast-card%s'), 100); }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ def wire(form: Form, services: Services, shown_run: gr.State, started: gr.State,
         "trigger_mode": "once",
         "inputs_kwargs": form.inputs,
     }
+    # On a phone the buttons stand at the foot of the screen, and what they tell may be far below.
+    form.forecast.click(None, None, None, js=_REVEAL % "", api_visibility="private")
     measuring = form.forecast.click(
         shown(acts.measure), outputs=[form.card, form.forecast, form.preset, measured, form.fit.change], **quiet
     )
@@ -103,4 +107,4 @@ def wire(form: Form, services: Services, shown_run: gr.State, started: gr.State,
         [form.card, form.forecast, shown_run, started],
         cancels=[measuring],
         **quiet,
-    )
+    ).then(None, None, None, js=_REVEAL % " .error-card", api_visibility="private")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,21 @@ def test_the_stream_is_the_answer_and_stop_ends_it_within_a_token(writer: Any) -
         seen.append(part)
         stop.set()
     assert seen[-1].tokens == 1 and seen[-1].stopped_by == "person"
+
+
+def test_how_many_threads_are_quickest_is_tried_once_and_anew_where_there_are_more(
+    writer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    folder = quick_writing.converted(writer)
+    best = quick_writing.threads(folder, "good")
+    assert best in (1, 2) and json.loads((folder / "threads.json").read_text()) == {"most": 2, "best": best}
+    monkeypatch.setattr(quick_writing, "_seconds", lambda folder, count, piece: 1 / count)
+    assert quick_writing.threads(folder, "good") == best
+    (folder / "threads.json").write_text("{")
+    assert quick_writing.threads(folder, "good") == 2
+    monkeypatch.setattr("torch.get_num_threads", lambda: 3)
+    assert quick_writing.threads(folder, "good") == 3
 
 
 def test_the_penalty_counts_what_was_written(writer: Any) -> None:
