@@ -20,13 +20,13 @@ from backend.workspace import Workspace
 from benchmarks._figures import ROOT, Figure, write
 
 MODEL = "starter:SmolLM2-135M-Instruct"
-ROUNDS, TOKENS, TEXTS = 5, 120, 60
+ROUNDS, FIRSTS, TOKENS, TEXTS = 5, 15, 120, 60
 QUESTION = {"messages": "Explain in ten sentences why the sky is blue, and why it is red in the evening."}
 
 
-def timed(task: Any, pipe: Any, engine: str, seed: int) -> tuple[float, float]:
+def timed(task: Any, pipe: Any, engine: str, seed: int, most: int = TOKENS) -> tuple[float, float]:
     """(seconds to the first token, tokens a second after it)."""
-    params = GenerationParams(engine=engine, max_new_tokens=TOKENS, seed=seed)
+    params = GenerationParams(engine=engine, max_new_tokens=most, seed=seed)
     began = time.perf_counter()
     first, tokens = 0.0, 0
     for answer in task.stream(pipe, QUESTION, params, threading.Event()):
@@ -85,10 +85,15 @@ def main() -> None:
         quick_writing.converted(pipe)
         converting = time.perf_counter() - began
         timed(task, pipe, "plain", 0), timed(task, pipe, "quick", 0), bare(pipe, 0)
-        runs = [(timed(task, pipe, "plain", n), timed(task, pipe, "quick", n), bare(pipe, n)) for n in range(ROUNDS)]
+        runs = [(timed(task, pipe, "plain", n), timed(task, pipe, "quick", n)) for n in range(ROUNDS)]
+        # A token is a short thing: more rounds, the three in turn.
+        firsts = [
+            (*(timed(task, pipe, engine, n, 8)[0] for engine in ("plain", "quick")), bare(pipe, n))
+            for n in range(FIRSTS)
+        ]
         plain, quick = perplexities(pipe)
     median = statistics.median
-    rates = [fast[1] / slow[1] for slow, fast, _ in runs]
+    rates = [fast[1] / slow[1] for slow, fast in runs]
     write(
         "writing",
         {
@@ -97,9 +102,9 @@ def main() -> None:
             "quick : plain": Figure(median(rates), "times", ">= 3"),
             "perplexity, plain": Figure(plain, ""),
             "perplexity, quick : plain": Figure(quick / plain, "times", "<= 1.05"),
-            "first token, generate with a streamer": Figure(median(one[2] for one in runs), "s"),
-            "first token, plain : that": Figure(median(one[0][0] / one[2] for one in runs), "times", "<= 1.1"),
-            "first token, quick : that": Figure(median(one[1][0] / one[2] for one in runs), "times"),
+            "first token, generate with a streamer": Figure(median(one[2] for one in firsts), "s"),
+            "first token, plain : that": Figure(median(one[0] / one[2] for one in firsts), "times", "<= 1.1"),
+            "first token, quick : that": Figure(median(one[1] / one[2] for one in firsts), "times"),
             "preparing the model once": Figure(converting, "s"),
         },
     )
