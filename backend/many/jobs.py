@@ -21,6 +21,7 @@ from backend.many.job import Job, JobFolder, JobSpec, State, Status
 from backend.many.rows import Rows
 from backend.many.source import Source, letters, read
 from backend.models import ModelShelf
+from backend.models.memory import give_back
 from backend.tasks.base import Task
 from backend.training.recovery import born, process_at
 from backend.workspace import Workspace, disk_error
@@ -222,6 +223,8 @@ class AnsweringJobs:
                 live.folder.write_status(live.status)
             except UserError as error:
                 log.warning("job %s: its status cannot be written: %s", live.spec.job_id, error)
+            # Batches of many sizes leave the heap full of gaps.
+            give_back(live.status.device)
             with self._lock:
                 self._live.pop((live.workspace, live.spec.job_id), None)
             live.ended.set()
