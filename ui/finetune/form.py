@@ -170,15 +170,15 @@ def _model() -> tuple[gr.Dropdown, gr.HTML, gr.HTML, gr.Button]:
 def _split() -> tuple[gr.Accordion, dict[str, Any]]:
     default = SplitPlan()
     with gr.Accordion(i18n("finetune.split"), open=False, elem_classes="fold") as fold:
-        with gr.Row(equal_height=False):
+        with gr.Row(equal_height=False, elem_classes="split-row"):
             use_given = _check("split.use_given", default.use_given)
             stratify = _check("split.stratify", default.stratify)
-        with gr.Row(equal_height=False):
+        with gr.Row(equal_height=False, elem_classes="split-row"):
             shares = [
                 gr.Slider(0, 0.5, value, step=0.01, **_words(f"finetune.split.{name}"), interactive=True)
                 for name, value in (("validation_share", default.validation_share), ("test_share", default.test_share))
             ]  # fmt: skip
-        with gr.Row(equal_height=False):
+        with gr.Row(equal_height=False, elem_classes="split-row"):
             rows = gr.Textbox(
                 **_words("finetune.split.train_rows"),
                 max_lines=1,
