@@ -85,6 +85,12 @@ CASES = (
         columns={"text": "text", "label": "label"}, train_rows="[:2000]+[-2000:]",
         goals={"accuracy": 0.85}, tutorial={"accuracy": 0.926, "f1_macro": 0.926},
     ),
+    # Reviews say what they think of the film at their end.
+    Case(
+        name="IMDb, 4,000 rows, their ends read", folder="imdb", files=("train.csv", "test.csv"), split="test",
+        columns={"text": "text", "label": "label"}, train_rows="[:2000]+[-2000:]", changes={"truncation_side": "left"},
+        goals={"accuracy": 0.85}, tutorial={"accuracy": 0.926, "f1_macro": 0.926},
+    ),
     Case(
         name="GoEmotions", folder="goemotions", files=("train.tsv", "validation.tsv", "test.tsv"), split="test",
         recipe=MULTI, columns={"text": "column_1", "labels": "column_2"}, preset="quick",

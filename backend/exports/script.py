@@ -82,6 +82,7 @@ def _facts(spec: RunSpec, report: Report, kind: str, hub_model: str) -> set[str]
         "dropout": chosen.dropout is not None,
         "from_nothing": spec.new_model,
         "tokenizer": spec.tokenizer_path,
+        "truncation_side": chosen.truncation_side != "own",
         "checkpointing": chosen.gradient_checkpointing,
         "weights": chosen.class_weights == "balanced",
         "smoothing": chosen.label_smoothing_factor,
@@ -164,8 +165,8 @@ def _arguments(chosen: TrainArguments) -> dict[str, Any]:
             name: getattr(chosen, name)
             for name in (
                 "learning_rate", "num_train_epochs", "max_steps", "weight_decay", "adam_beta1", "adam_beta2",
-                "adam_epsilon", "max_grad_norm", "max_length", "seed", "dropout", "eval_steps", "evaluations",
-                "lora_rank", "lora_alpha", "lora_dropout",
+                "adam_epsilon", "max_grad_norm", "max_length", "truncation_side", "seed", "dropout", "eval_steps",
+                "evaluations", "lora_rank", "lora_alpha", "lora_dropout",
             )
         },
     }  # fmt: skip

@@ -56,6 +56,9 @@ class TrainArguments:
     warmup_ratio: float = param(0.06, minimum=0, maximum=0.9)
     lr_scheduler_type: str = param("linear", choices=SCHEDULERS)
     max_length: int = param(128, minimum=8, maximum=8192)
+    truncation_side: str = param("own", choices=("own", "right", "left"))
+    """Where a text that is too long is cut; own: as the tokenizer does it, nearly always at the right. The tokenizer
+    that is saved with the model cuts there, too."""
     max_grad_norm: float = param(1.0, minimum=0, maximum=100)
     """Longer gradients are shortened to this; 0: never."""
     label_smoothing_factor: float = param(0.0, minimum=0, maximum=0.9)

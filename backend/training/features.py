@@ -126,6 +126,7 @@ def cache_file(cache: Path, spec: RunSpec, prepared: Prepared, kind: str) -> Pat
             kind,
             [[str(path), *stamp(path)] for path in sorted(files)],
             spec.arguments.max_length,
+            spec.arguments.truncation_side,
             spec.arguments.seed,
         ],
         [version.ref, version.version, *stamp(version.arrow), spec.recipe, dict(spec.columns), splits],

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backend.training.queue import RunSummary
 
 # Of the arguments only these mean anything to a head on features that are read once.
-KEPT = ("max_length", "seed", "metric_for_best_model")
+KEPT = ("max_length", "truncation_side", "seed", "metric_for_best_model")
 # What makes two runs answer the same question with the same model.
 ASKED = ("recipe", "model_ref", "data_ref", "data_version", "columns")
 

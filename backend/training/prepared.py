@@ -66,7 +66,7 @@ def prepare(spec: RunSpec, cache: Path, progress: Progress) -> Prepared:
     usable = recipe.learnable(version, spec.columns, spec.split)
     labels = recipe.learnt_labels(version, spec.columns, spec.split)
     parts = recipe.split(version, spec.columns, spec.split)
-    tokenizer = padding_tokenizer(spec.tokenizer_path or spec.model_path)
+    tokenizer = padding_tokenizer(spec.tokenizer_path or spec.model_path, spec.arguments.truncation_side)
     features = _features(spec, version, tokenizer, labels, usable, cache, progress)
     lengths = _lengths(features)
     known = np.asarray(features[ROW_ID], dtype=np.int64)
@@ -83,13 +83,18 @@ def targets_of(features: Any) -> np.ndarray:
     return targets.astype(np.int64 if targets.dtype.kind in "iu" else np.float32)
 
 
-def padding_tokenizer(path: str) -> Any:
-    """The tokenizer of a model folder. Models that write have no token to pad with: there the end of text pads."""
+def padding_tokenizer(path: str, truncation_side: str = "own") -> Any:
+    """The tokenizer of a model folder. Models that write have no token to pad with: there the end of text pads.
+
+    truncation_side: as in TrainArguments.
+    """
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if truncation_side != "own":
+        tokenizer.truncation_side = truncation_side
     return tokenizer
 
 

@@ -26,6 +26,7 @@ GROUPS = {
     ),
     "batches": (
         "per_device_train_batch_size", "gradient_accumulation_steps", "per_device_eval_batch_size", "max_length",
+        "truncation_side",
     ),
     "optimizer": ("weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm"),
     "model": ("freeze_embeddings", "freeze_base", "dropout", "precision", "gradient_checkpointing"),
