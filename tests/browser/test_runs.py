@@ -56,7 +56,7 @@ def test_a_second_run_waits_its_turn_and_one_cut_off_with_the_app_goes_on(
         page.locator("#start-training").click()
         expect(view).to_contain_text("Waiting: 1 run is before it", timeout=MINUTE)
         page.get_by_role("button", name="Take out of the queue").click()
-        expect(view).to_contain_text("You took this run out of the queue before it began", timeout=MINUTE)
+        expect(view).to_contain_text("This run was stopped before its first step", timeout=MINUTE)
 
         os.kill(app.process.pid, signal.SIGKILL)
         app.process.wait()

@@ -70,7 +70,14 @@ CASES = {
         "sentence-pair-classification",
         {"text": "one", "text_pair": "two", "label": "label"},
         {"one": ONES, "two": OTHERS, "label": [(row % 2) * bool(row % 5) for row in ROWS]},
-        {"freeze_embeddings": True, "dropout": 0.2, "label_smoothing_factor": 0.1, "early_stopping_patience": 1},
+        {
+            "freeze_embeddings": True,
+            "dropout": 0.2,
+            "label_smoothing_factor": 0.1,
+            "early_stopping_patience": 1,
+            "max_length": 10,
+            "truncation_side": "left",
+        },
         {"loop": "native"},
     ),
     "scores, chosen by the loss": Case(

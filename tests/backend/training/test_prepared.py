@@ -6,7 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from transformers import AutoTokenizer
+
 from backend.data.split import SplitPlan
+from backend.recipes.base import TrainArguments
 from backend.training.prepared import prepare
 from backend.training.spec import RunSpec
 from tests.backend.tables import save_version
@@ -50,6 +53,27 @@ def test_a_word_for_no_label_is_no_class_of_a_run_that_leaves_it_out(tmp_path: P
         # What is checked and tested on are the same rows but for those.
         assert split.row_ids.tolist() == [row for row in whole.splits[name].row_ids.tolist() if row % 4 != 2]
         assert {*split.targets.tolist()} <= {0, 1}
+
+
+def test_of_a_longer_text_the_end_is_read_where_that_is_asked_for_and_the_tokenizer_keeps_it(
+    tmp_path: Path, tiny_encoder: Path
+) -> None:
+    texts = [f"good film {'very ' * 20}bad book" for _ in range(20)]
+    version = save_version(tmp_path / "data", text=texts, label=["a", "b"] * 10)
+    spec = RunSpec(
+        name="ends", recipe="single-label-classification", model_ref="", data_ref=version.ref, data_version=1,
+        columns={"text": "text", "label": "label"}, model_path=str(tiny_encoder), data_folder=str(version.folder),
+        arguments=TrainArguments(max_length=8),
+    )  # fmt: skip
+    (tmp_path / "cache" / "tokens").mkdir(parents=True)
+    for side, begins, ends in (("own", "good film", "very"), ("left", "very", "bad book"), ("right", "good", "very")):
+        asked = replace(spec, arguments=replace(spec.arguments, truncation_side=side))
+        found = prepare(asked, tmp_path / "cache", lambda done, of: None)
+        read = found.tokenizer.decode(found.splits["train"].features[0]["input_ids"], skip_special_tokens=True)
+        assert read.startswith(begins) and read.endswith(ends) and len(read.split()) == 6
+        found.tokenizer.save_pretrained(tmp_path / side)
+        kept = AutoTokenizer.from_pretrained(tmp_path / side)
+        assert kept.truncation_side == ("left" if side == "left" else "right")
 
 
 def test_a_spec_from_before_rows_could_be_left_out_is_read(tmp_path: Path) -> None:
