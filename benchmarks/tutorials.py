@@ -39,6 +39,8 @@ class Case:
     model: str = MINILM
     preset: str = "balanced"
     train_rows: str = ""
+    ends: int = 0
+    """Only so many rows from the beginning and from the end of the test file; 0: all."""
     changes: dict[str, Any] = field(default_factory=dict)
     goals: dict[str, float] = field(default_factory=dict)
     tutorial: dict[str, float] = field(default_factory=dict)
@@ -85,10 +87,11 @@ CASES = (
         columns={"text": "text", "label": "label"}, train_rows="[:2000]+[-2000:]",
         goals={"accuracy": 0.85}, tutorial={"accuracy": 0.926, "f1_macro": 0.926},
     ),
-    # Reviews say what they think of the film at their end.
+    # Reviews say what they think of the film at their end. The book tests on 500 and 500 rows.
     Case(
         name="IMDb, 4,000 rows, their ends read", folder="imdb", files=("train.csv", "test.csv"), split="test",
-        columns={"text": "text", "label": "label"}, train_rows="[:2000]+[-2000:]", changes={"truncation_side": "left"},
+        columns={"text": "text", "label": "label"}, train_rows="[:2000]+[-2000:]", ends=2000,
+        changes={"truncation_side": "left"},
         goals={"accuracy": 0.85}, tutorial={"accuracy": 0.926, "f1_macro": 0.926},
     ),
     Case(
@@ -125,6 +128,17 @@ def stsb(file: Path, folder: Path) -> Path:
     return made
 
 
+def both_ends(file: Path, folder: Path, rows: int) -> Path:
+    """A CSV with that many rows of the beginning of a file, and as many of its end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = folder / file.name
+    csv.field_size_limit(10**9)
+    with file.open(encoding="utf-8", newline="") as source, made.open("w", encoding="utf-8", newline="") as output:
+        head, *found = csv.reader(source)
+        csv.writer(output).writerows([head, *found[:rows], *found[-rows:]])
+    return made
+
+
 def main(wanted: list[str]) -> None:
     """Each case on its own, written as soon as it is done; one that has a result is left out unless named."""
     if not DATA.is_dir():
@@ -136,6 +150,8 @@ def main(wanted: list[str]) -> None:
             continue
         with product() as bench:
             files = [DATA / case.folder / file for file in case.files]
+            if case.ends:
+                files[-1] = both_ends(files[-1], bench.workspace.root / "ends", case.ends)
             data = bench.data([stsb(file, bench.workspace.root) for file in files] if case.folder == "stsb" else files)
             report, seconds = bench.train(
                 data,
