@@ -89,7 +89,9 @@
       const part = typeof what === "string" ? document.querySelector(what) : what;
       if (!part) return;
       const { top, bottom, height } = part.getBoundingClientRect();
-      if (top >= 0 && bottom <= innerHeight) return;
+      // What is fixed to the foot of a phone's screen covers so much of it.
+      const covered = parseFloat(getComputedStyle(part).scrollMarginBottom) || 0;
+      if (top >= 0 && bottom <= innerHeight - covered) return;
       const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
       part.scrollIntoView({ block: height > innerHeight ? "start" : "nearest", behavior: calm ? "auto" : "smooth" });
     },
