@@ -34,7 +34,7 @@ TEXTS = 512
 MANY = 50_000
 SIZES = (1, 8, 16, 32, 64)
 ROUNDS = 5
-SINGLES = 60
+SINGLES = 150
 
 
 def texts_of() -> list[str]:
