@@ -13,6 +13,8 @@ _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _COMMA_NUMBER = r"^\s*[-+]?\d+(,\d+)?\s*$"
 # A code such as 007 or a telephone number, not a number.
 _LEADING_ZERO = r"^\s*[-+]?0\d"
+# What programs write where there is no label, in lower case.
+NO_LABEL = frozenset(("nan", "none", "null", "n/a", "na", "<na>", "#n/a"))
 _HEAD_ROWS = 200
 _NO_NUMBER = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backend.data.describe import index_of
+from backend.data.kinds import NO_LABEL
 from backend.data.query import connect, first, mapped
 from backend.data.version import DataVersion
 
@@ -55,7 +56,5 @@ def label_counts(version: DataVersion, column: str) -> LabelCounts:
 
 def _no_labels(database: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
     """Of the values in `found` those that say that there is none, with their rows, most first."""
-    from backend.recipes.columns import NO_LABEL
-
     asked = "SELECT v, n FROM found WHERE list_contains(?, lower(trim(v))) ORDER BY n DESC, v"
     return [(str(value), int(count)) for value, count in database.execute(asked, [sorted(NO_LABEL)]).fetchall()]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from backend.data.query import mapped
 from backend.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ PAIRED_NAMES = (
 )
 # More labels than these are no classes of one thing, but most likely names, numbers or texts.
 MOST_LABELS = 1000
-# What programs write where there is no value.
-NO_LABEL = frozenset(("nan", "none", "null", "n/a", "na", "<na>", "#n/a"))
 _SAMPLE = 5000
 # Mean characters from which a column without a telling name may hold sentences.
 _PROSE = 12
@@ -262,8 +261,5 @@ def require(version: DataVersion, columns: Mapping[str, str], role: str, likely:
 
 def _all_empty(version: DataVersion) -> bool:
     """Whether no cell holds anything."""
-    import pyarrow
-
-    with pyarrow.memory_map(str(version.arrow)) as source:
-        table = pyarrow.ipc.open_stream(source).read_all()
+    table = mapped(version)
     return all(table.column(column.name).null_count == version.rows for column in version.columns)

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from backend.data.kinds import NO_LABEL
 from backend.errors import UserError
 from backend.recipes.base import AnswersInDetail, ColumnRole, Finding
 from backend.recipes.columns import (
     MOST_LABELS,
-    NO_LABEL,
     distinct_values,
     guess_label,
     has_fractions,

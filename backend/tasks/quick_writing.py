@@ -68,8 +68,8 @@ def write(pipe: Pipeline, ids: list[int], params: GenerationParams) -> Iterator[
     import ctranslate2
 
     folder = converted(pipe)
-    # A generator of its own for each answer: the random numbers of one that has drawn before do not begin anew.
     pieces = tokenizer_of(pipe).convert_ids_to_tokens(ids)
+    # A generator of its own for each answer: the random numbers of one that has drawn before do not begin anew.
     writer = _writer(folder, threads(folder, pieces[0]))
     ctranslate2.set_random_seed(params.seed)
     steps = writer.generate_tokens(pieces, **_options(params, ends_of(pipe)))

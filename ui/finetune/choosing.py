@@ -234,14 +234,14 @@ class Choosing:
 
     def _refusal(self, form: Filled) -> UserError | None:
         """Why Start would refuse the settings as they are; what is wrong with columns or model is said under these."""
-        if not form.has_model or not form.has_data:
+        if not form.has_data:
             return None
         try:
             if any(one.level == "error" for one in form.recipe.check(form.version(), form.columns)):
                 return None
             self.services.queue.refuse(form.workspace, form.draft())
         except UserError as error:
-            return error
+            return error if form.has_model else None
         return None
 
     def making(self, steps: Sequence[str]) -> Callable[..., Updates]:
