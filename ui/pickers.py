@@ -27,10 +27,10 @@ def fitting_models(services: Services, request: gr.Request | None, task: str | N
 
 def model_choices(services: Services, request: gr.Request | None, task: str | None = None) -> Choices:
     """Models by title, this visitor's runs first, then starters, then downloads."""
-    return _told_apart(fitting_models(services, request, task), locale_of(request))
+    return told_apart(fitting_models(services, request, task), locale_of(request))
 
 
-def _told_apart(listed: Iterable[ModelFacts], locale: str) -> Choices:
+def told_apart(listed: Iterable[ModelFacts], locale: str) -> Choices:
     """Models by title; those of one title by the name of their folder, or a person could not tell which is which."""
     listed = list(listed)
     times = Counter(model_title(facts, locale) for facts in listed)
@@ -68,14 +68,14 @@ def data_title(ref: str, title: str, locale: str) -> str:
 def ref_of(services: Services, request: gr.Request | None, text: str) -> str:
     """The ref of the model whose title, in any language, is `text`; `text` itself where there is none: it was typed."""
     listed = fitting_models(services, request)
-    return {title: ref for locale in LOCALES for title, ref in _told_apart(listed, locale)}.get(text, text)
+    return {title: ref for locale in LOCALES for title, ref in told_apart(listed, locale)}.get(text, text)
 
 
 def tokenizer_choices(services: Services, request: gr.Request | None) -> Choices:
     """Models that bring a tokenizer; runs last, since a run has the tokenizer of the model it began with."""
     listed = [facts for facts in services.shelf.listed(services.workspace(request)) if facts.has_tokenizer]
     listed.sort(key=lambda facts: facts.source == "run")
-    return _told_apart(listed, locale_of(request))
+    return told_apart(listed, locale_of(request))
 
 
 def data_choices(services: Services, request: gr.Request | None) -> Choices:

@@ -70,6 +70,12 @@ def test_a_model_that_is_here_can_be_used_and_deleted() -> None:
     assert 'aria-label="Delete acme/a"' in made
 
 
+def test_two_runs_of_one_name_are_told_apart_by_their_folders() -> None:
+    mine = [held(ref=ref, facts=replace(FACTS, ref=ref, title="mine", source="run")) for ref in ("run:a", "run:b")]
+    assert shelf_view.titles(mine, "en") == {"run:a": "a (trained here)", "run:b": "b (trained here)"}
+    assert shelf_view.titles(mine[:1], "en") == {"run:a": "mine (trained here)"}
+
+
 def test_a_download_that_is_not_whole_can_be_gone_on_with() -> None:
     made = shelf_view.table([held(kind="begun", facts=None)], 10**10, "zh-CN", time.time())
     assert 'data-act="fetch"' in made and "继续" in made and 'data-act="use"' not in made

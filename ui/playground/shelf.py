@@ -209,8 +209,7 @@ class Shelf:
         if not known:
             return self.draw(request)
         key = {"run": "shelf.ask_run", "folder": "shelf.ask_folder"}.get(kind, "shelf.ask")
-        title = shelf_view.title_of(known[0], locale)
-        question = html.escape(say(key, locale, model=title, size=pickers.size(known[0].bytes)))
+        question = html.escape(say(key, locale, model=self._title(ref, request), size=pickers.size(known[0].bytes)))
         return {
             self.parts.asked: ref,
             self.parts.question: f'<p role="alert">{question}</p>',
@@ -219,8 +218,7 @@ class Shelf:
 
     def _title(self, ref: str, request: gr.Request) -> str:
         held = holdings(self.services.shelf, self.services.workspace(request))
-        names = {one.ref: shelf_view.title_of(one, locale_of(request)) for one in held}
-        return names.get(ref, name_of(ref).removesuffix(LAST))
+        return shelf_view.titles(held, locale_of(request)).get(ref, name_of(ref).removesuffix(LAST))
 
     def _begin(self, text: str, request: gr.Request) -> None:
         """Raises UserError shelf.not_hub, and models.offline where nobody could be asked."""

@@ -23,18 +23,21 @@ def table(held: Sequence[Holding], free: int, locale: str, now: float) -> str:
     if not held:
         return f'<p class="muted">{html.escape(say("shelf.empty", locale))}</p>'
     head = [say(f"shelf.head.{name}", locale) for name in ("model", "kind", "tasks", "size", "used", "acts")]
-    rows = [_row(one, locale, now) for one in held]
+    names = titles(held, locale)
+    rows = [_row(one, names[one.ref], locale, now) for one in held]
     key = "shelf.total_one" if len(held) == 1 else "shelf.total"
     whole = pickers.size(sum(one.bytes for one in held))
     total = say(key, locale, count=len(held), size=whole, free=pickers.size(free))
     return (
-        phrases.table(head, rows, numbers=(3,), kind="shelf-table") + f'<p class="muted small">{html.escape(total)}</p>'
+        phrases.table(head, rows, numbers=(3,), kind="shelf-table held-table")
+        + f'<p class="muted small">{html.escape(total)}</p>'
     )
 
 
-def title_of(one: Holding, locale: str) -> str:
-    """A model as the page calls it."""
-    return pickers.model_title(one.facts, locale) if one.facts else one.title
+def titles(held: Sequence[Holding], locale: str) -> dict[str, str]:
+    """Models, by ref, as the page calls them."""
+    known = [one.facts for one in held if one.facts]
+    return {one.ref: one.title for one in held} | {ref: title for title, ref in pickers.told_apart(known, locale)}
 
 
 def fits(facts: ModelFacts, locale: str) -> list[str]:
@@ -71,8 +74,7 @@ def arrivals(all_of: Sequence[Arrival], locale: str) -> str:
     return "".join(_arrival(one, locale) for one in all_of)
 
 
-def _row(one: Holding, locale: str, now: float) -> list[str]:
-    title = title_of(one, locale)
+def _row(one: Holding, title: str, locale: str, now: float) -> list[str]:
     tasks = fits(one.facts, locale) if one.facts else []
     can = say("pickers.join", locale).join(tasks) if tasks else say("shelf.no_task", locale) if one.facts else ""
     if one.problem:
@@ -91,7 +93,10 @@ def _row(one: Holding, locale: str, now: float) -> list[str]:
         key = "shelf.take_off_model" if one.kind == "folder" else "shelf.delete_model"
         acts.append(_button("delete", one.ref, "✕", say(key, locale, model=title)))
     cells = [title, say(f"shelf.kind.{one.kind}", locale), can, pickers.size(one.bytes), used]
-    return [*(html.escape(cell) for cell in cells), f'<div class="shelf-acts">{"".join(acts)}</div>']
+    name, kind, can, size, used = (html.escape(cell) for cell in cells)
+    # A phone has no room for the head.
+    used = f'<span class="narrow" aria-hidden="true">{html.escape(say("shelf.head.used", locale))}: </span>{used}'
+    return [name, kind, can, size, used, f'<div class="shelf-acts">{"".join(acts)}</div>']
 
 
 def _found_row(one: Found, is_here: bool, locale: str) -> list[str]:
