@@ -100,6 +100,13 @@
       if (words && !waits) workbench.reveal(".answer-card");
       waits = Boolean(words);
     },
+    // On a phone the tasks are a row that scrolls sideways: the chosen one is brought into it.
+    showTask() {
+      requestAnimationFrame(() => {
+        const task = document.querySelector("#playground-task label.selected"), row = task?.parentElement;
+        row?.scrollTo({ left: task.offsetLeft - row.offsetLeft - (row.clientWidth - task.offsetWidth) / 2 });
+      });
+    },
     hold,
     seen: key => store.get(key),
     remember: (key, value) => store.set(key, value),

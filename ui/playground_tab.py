@@ -93,6 +93,7 @@ def wire(
     # What the browser does alone is connected here: in what is drawn later Gradio runs it only after the server's part.
     tab.waiting.change(None, tab.waiting, None, js=_REVEAL, **_QUIET)
     tab.stays.change(None, None, None, js=_LET_GO, **_QUIET)
+    tab.rail.change(None, None, None, js="() => workbench.showTask()", **_QUIET)
     many_texts = many.wire(tab.many, services, state, tab.rail)
     sharing.wire(tab, services)
     whatif.wire(tab.what_if, tab.asked, services)

@@ -44,8 +44,11 @@ def test_a_chat_streams_its_answer_says_its_speed_and_stops_when_told(app: App, 
 
 
 def test_on_a_phone_the_answer_comes_into_sight_after_run(app: App, open_page: OpenPage) -> None:
-    page = open_page(app.url, width=390)
-    choose_writing(page, "Write and chat")
+    page = open_page(app.url + "?task=text-generation", width=390)
+    # The row of tasks has scrolled to the chosen one.
+    expect(page.locator("#playground-task label.selected")).to_contain_text("Write and chat")
+    expect(page.locator("#playground-task label.selected")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#playground-messages")).to_be_visible()
     card = page.locator(".answer-card")
     expect(card).not_to_be_in_viewport(ratio=0.9)
     ask(page, "Say a word.")
