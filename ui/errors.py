@@ -69,8 +69,8 @@ def _changes(updates: Any) -> Any:
 
 def _toast(error: Exception, locale: str) -> gr.Error:
     what, todo = explain(error, locale)
-    message = f"{html.escape(what)} {html.escape(todo)}"
-    return gr.Error(message, title=say("errors.title", locale), duration=15, print_exception=False)
+    between = "" if locale.startswith("zh") else " "
+    return gr.Error(html.escape(what + between + todo), duration=15, print_exception=False)
 
 
 def _locale(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -104,9 +104,11 @@ def facts_line(facts: ModelFacts, locale: str) -> str:
     parts = []
     if facts.parameters:
         # Chinese counts in ten thousands.
-        wan = f"{facts.parameters / 1e4:,.0f}"
-        millions = f"{facts.parameters / 1e6:,.1f}" if facts.parameters >= 1e6 else f"{facts.parameters / 1e6:.2g}"
-        parts.append(say("pickers.parameters", locale, millions=millions, wan=wan))
+        wan, millions = f"{facts.parameters / 1e4:,.0f}", f"{facts.parameters / 1e6:,.1f}"
+        few = facts.parameters < 100_000
+        key = "pickers.parameters_few" if few else "pickers.parameters"
+        words = {"count": f"{facts.parameters:,}"} if few else {"millions": millions, "wan": wan}
+        parts.append(say(key, locale, **words))
     if facts.bytes:
         parts.append(size(facts.bytes))
     if facts.languages and (key := f"pickers.language.{facts.languages[0]}") in catalogue("en"):

@@ -162,11 +162,11 @@ def _wire_form(
         return whatif.put_back(tab.what_if, task) | next_token.put_back(tab.next_tokens)
 
     run: dict[str, Any] = {
-        "fn": shown(asking.asker(tab, services, stops, task, drawn, put_back)),
+        "fn": shown(asking.asker(tab, services, stops, task, drawn, put_back, sharing.address_of)),
         "inputs_kwargs": {**widgets, "model": tab.model, "chat": tab.chat, "inside_open": tab.inside_open},
         "outputs": [
             tab.run, tab.stop, tab.waiting, tab.answer, tab.chat, tab.new_chat, tab.foot, tab.instead, tab.go_train,
-            tab.code, tab.asked, tab.inside, *tab.what_if.told, *next_token.put_back(tab.next_tokens),
+            tab.code, tab.asked, tab.address, tab.inside, *tab.what_if.told, *next_token.put_back(tab.next_tokens),
             *drawn.inputs.values(),
         ],
         "concurrency_id": f"ask-{task.lane}",

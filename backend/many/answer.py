@@ -16,6 +16,7 @@ from backend.answering import Loading, take_turn
 from backend.many.job import Job, JobFolder, JobSpec, State, Status, Texts
 from backend.models import ModelShelf
 from backend.tasks import all_tasks
+from backend.tasks.base import UNREAD
 from backend.warm import libraries, libraries_are_in
 from backend.workspace import Workspace
 
@@ -50,6 +51,8 @@ class Live:
         assert self.places is not None
         for index, place in self.folder.append(answers).items():
             self.places[index] = place
+        cut = sum(1 for row in answers.values() if row.get(UNREAD))
+        self.status = replace(self.status, cut=self.status.cut + cut)
 
 
 def seen(live: Live) -> Job:
@@ -59,6 +62,7 @@ def seen(live: Live) -> Job:
         spec=live.spec,
         state=live.status.state,
         done=live.status.done,
+        cut=live.status.cut,
         seconds=live.status.seconds + live.seconds,
         seconds_left=left,
         device=live.status.device,
@@ -77,7 +81,7 @@ def answer(shelf: ModelShelf, live: Live) -> State:
     cost = _costs(first)[chosen]
     whole, spent = max(1, int(cost.sum())), 0
     met: dict[int, Mapping[str, Any]] = {}
-    live.status = replace(live.status, state=State.LOADING, done=int(answered.sum()))
+    live.status = replace(live.status, state=State.LOADING, done=int(answered.sum()), cut=folder.cut())
     live.loading = Loading("load" if libraries_are_in() else "libraries")
     libraries()
 

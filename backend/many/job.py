@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -18,12 +19,15 @@ from typing import TYPE_CHECKING, Any
 from backend.answering import Loading
 from backend.errors import UserError
 from backend.many.source import TEXT, TEXT_PAIR
+from backend.tasks.base import UNREAD
 from backend.workspace import disk_error, write_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH_ROWS = 1024
+# In JSON a quotation mark within a text has a backslash before it.
+_CUT = re.compile(rb'"%s": [1-9]' % UNREAD.encode())
 
 
 class State(StrEnum):
@@ -73,6 +77,8 @@ class Status:
 
     state: State
     done: int = 0
+    cut: int = 0
+    """How many of the texts were longer than the model reads."""
     seconds: float = 0.0
     """Time of answering, over all goes."""
     device: str = ""
@@ -90,6 +96,8 @@ class Job:
     state: State
     done: int
     seconds: float
+    cut: int = 0
+    """As in Status."""
     seconds_left: float | None = None
     device: str = ""
     loading: Loading | None = None
@@ -205,6 +213,14 @@ class JobFolder:
         except FileNotFoundError:
             pass
         return places
+
+    def cut(self) -> int:
+        """How many answers are of texts that were not read whole."""
+        try:
+            with self.answers.open("rb") as file:
+                return sum(1 for line in file if _CUT.search(line))
+        except FileNotFoundError:
+            return 0
 
     def mend(self) -> None:
         """Cut off what a kill left half: the next answer begins a line of its own."""

@@ -136,10 +136,17 @@ class AnsweringJobs:
             done = int((folder.places(spec.rows) >= 0).sum())
             # Another app on the same workspace may be at it.
             theirs = status.pid != os.getpid() and process_at(status.pid, status.pid_created)
-            status = replace(status, done=done, state=status.state if theirs else State.CUT_OFF)
+            state = status.state if theirs else State.CUT_OFF
+            status = replace(status, done=done, cut=folder.cut(), state=state)
         error = UserError.from_json(status.error) if status.error else None
         return Job(
-            spec=spec, state=status.state, done=status.done, seconds=status.seconds, device=status.device, error=error
+            spec=spec,
+            state=status.state,
+            done=status.done,
+            cut=status.cut,
+            seconds=status.seconds,
+            device=status.device,
+            error=error,
         )
 
     def rows(self, workspace: Workspace, job_id: str) -> Rows:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from backend.models import LoadedModel, ModelFacts
 
 Lane = Literal["short", "generate"]
+UNREAD = "unread"
+"""Of a row of `Task.batch`: how many tokens of the text were not read. Where it is missing, all were."""
 
 
 # Answers: a closed set, one renderer a kind in ui/answers.py.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.errors import UserError
 from backend.models.facts import kept_for_padding
-from backend.tasks.base import Step
+from backend.tasks.base import UNREAD, Step
 
 if TYPE_CHECKING:
     from transformers import Pipeline, PreTrainedTokenizerBase
@@ -113,10 +113,11 @@ def token_batches(
     chosen: Iterable[int],
     most: int,
     pairs: Sequence[str] = (),
-) -> Iterator[list[int]]:
+) -> Iterator[dict[int, int]]:
     """The chosen indices of texts as they are best read together, shortest first, at most so many at a time.
 
-    Few tokens of padding, and as many tokens at a time as the device takes well. pairs: the second texts, or none.
+    Each with the number of its tokens before any cut. Few tokens of padding, and as many tokens at a time as the device
+    takes well. pairs: the second texts, or none.
     """
     characters = {index: len(texts[index]) + (len(pairs[index]) if pairs else 0) for index in chosen}
     order = sorted(characters, key=characters.__getitem__)
@@ -129,14 +130,19 @@ def token_batches(
         order = order[len(some) :]
         seconds = [pairs[index] for index in some] if pairs else None
         ids: Any = tokenizer_of(pipe)([texts[index] for index in some], seconds, verbose=False)["input_ids"]
-        tokens = {index: min(len(row), limit) for index, row in zip(some, ids, strict=True)}
+        tokens = {index: len(row) for index, row in zip(some, ids, strict=True)}
         some.sort(key=tokens.__getitem__)
         while some:
             size = 1
-            while size < min(most, len(some)) and (size + 1) * tokens[some[size]] <= budget:
+            while size < min(most, len(some)) and (size + 1) * min(tokens[some[size]], limit) <= budget:
                 size += 1
-            yield some[:size]
+            yield {index: tokens[index] for index in some[:size]}
             some = some[size:]
+
+
+def unread(tokens: int, limit: int) -> dict[str, int]:
+    """The cell of a row about a text that is cut: how many of its tokens are not read. limit: 0 where there is none."""
+    return {UNREAD: tokens - limit} if 0 < limit < tokens else {}
 
 
 def tensors_step(inputs: Mapping[str, Any], code: str) -> Step:

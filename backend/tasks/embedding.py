@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, cast
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.base import RunsOn, Step, Task, param
-from backend.tasks.context import context_length, encodable, limit_to_say, numbers, token_batches, tokenizer_of
+from backend.tasks.context import (
+    context_length,
+    encodable,
+    limit_to_say,
+    numbers,
+    token_batches,
+    tokenizer_of,
+    unread,
+)
 from backend.tasks.embedding_code import POOL, dense_code, load_code
 from backend.tasks.layers import cut_options, encoder_steps
 from backend.tasks.sentence_modules import (
@@ -159,22 +167,26 @@ def embed(pipe: Pipeline, texts: Sequence[str], manner: Manner) -> torch.Tensor:
     import torch
 
     vectors: dict[int, torch.Tensor] = {}
-    for index, vector in embed_each(pipe, texts, manner):
+    for index, vector, _ in embed_each(pipe, texts, manner):
         vectors[index] = vector
     return torch.stack([vectors[index] for index in range(len(texts))])
 
 
-def embed_each(pipe: Pipeline, texts: Sequence[str], manner: Manner) -> Iterator[tuple[int, torch.Tensor]]:
-    """(index, vector) as they come: sorted by length, so not in the order given."""
+def embed_each(
+    pipe: Pipeline, texts: Sequence[str], manner: Manner
+) -> Iterator[tuple[int, torch.Tensor, dict[str, int]]]:
+    """(index, vector, what `unread` says of the text) as they come: sorted by length, so not in the order given."""
     import torch
 
     layers = dense_weights(str(pipe.model.name_or_path), manner.dense)
-    for chunk in token_batches(pipe, texts, range(len(texts)), _BATCH):
+    whole = [manner.prefix + text for text in texts] if manner.prefix else texts
+    for chunk in token_batches(pipe, whole, range(len(texts)), _BATCH):
         inputs = encode(pipe, [texts[index] for index in chunk], manner)
         with torch.inference_mode():
             states = pipe.model(**inputs).last_hidden_state
             pooled = through_dense(pool(states, inputs["attention_mask"], manner.pooling).float().cpu(), layers)
-        yield from zip(chunk, pooled, strict=True)
+        for (index, tokens), vector in zip(chunk.items(), pooled, strict=True):
+            yield index, vector, unread(tokens, manner.limit)
 
 
 def encode(pipe: Pipeline, texts: Sequence[str], manner: Manner) -> dict[str, torch.Tensor]:

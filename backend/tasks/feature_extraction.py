@@ -99,10 +99,10 @@ class FeatureExtraction(EmbeddingTask):
         """The vector of each text as a JSON list, and its length before it was made 1. Empty texts give empty cells."""
         there = [index for index, text in enumerate(texts) if text.strip()]
         yield from ((index, {"norm": None, "vector": ""}) for index, text in enumerate(texts) if not text.strip())
-        for place, raw in embed_each(pipe, [texts[index] for index in there], manner_of_pipe(pipe, params)):
+        for place, raw, cut in embed_each(pipe, [texts[index] for index in there], manner_of_pipe(pipe, params)):
             vector = unit(raw) if params.normalize else raw
             written = json.dumps([float(f"{value:.7g}") for value in vector.tolist()])
-            yield there[place], {"norm": float(raw.norm()), "vector": written}
+            yield there[place], {"norm": float(raw.norm()), "vector": written, **cut}
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: FeatureParams) -> tuple[Step, ...]:
         """The first text's vector, step by step; then the places on the map."""

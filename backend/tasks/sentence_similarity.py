@@ -99,18 +99,21 @@ class SentenceSimilarity(EmbeddingTask):
         blank: dict[str, Any] = {"similarity": None} if pairs else {"nearest": "", "similarity": None}
         yield from ((index, dict(blank)) for index, text in enumerate(texts) if not text.strip())
         found: dict[int, torch.Tensor] = {}
-        for place, vector in embed_each(pipe, [both[index] for index in there], manner_of_pipe(pipe, params)):
+        cut: dict[int, dict[str, int]] = {}
+        for place, vector, left in embed_each(pipe, [both[index] for index in there], manner_of_pipe(pipe, params)):
             index = there[place]
             found[index] = unit(vector)
+            if left:
+                # Of a pair, what was not read of either.
+                one = index % len(texts)
+                cut[one] = {name: count + cut.get(one, {}).get(name, 0) for name, count in left.items()}
             if index < len(texts):
                 yield index, dict(blank)
         if pairs:
             for index in range(len(texts)):
                 two = found.get(index), found.get(len(texts) + index)
-                yield (
-                    index,
-                    {"similarity": float(two[0] @ two[1]) if two[0] is not None and two[1] is not None else None},
-                )
+                near = float(two[0] @ two[1]) if two[0] is not None and two[1] is not None else None
+                yield index, {"similarity": near, **cut.get(index, {})}
             return
         if len(there) < 2:
             return
@@ -121,7 +124,8 @@ class SentenceSimilarity(EmbeddingTask):
             scores[range(len(scores)), range(first, first + len(scores))] = -2.0
             best = scores.max(1)
             for row, (score, near) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-                yield there[first + row], {"nearest": texts[there[near]], "similarity": score}
+                index = there[first + row]
+                yield index, {"nearest": texts[there[near]], "similarity": score, **cut.get(index, {})}
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: SimilarityParams) -> tuple[Step, ...]:
         """The first text's vector, step by step; then all vectors, and their products."""

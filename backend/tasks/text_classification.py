@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.base import Bars, Example, Input, RunsOn, Step, Task, check_params, param
-from backend.tasks.context import context_length, encodable, limit_to_say, text_of, token_batches, tokenizer_of
+from backend.tasks.context import (
+    context_length,
+    encodable,
+    limit_to_say,
+    text_of,
+    token_batches,
+    tokenizer_of,
+    unread,
+)
 from backend.tasks.label_scores import function_of, label_steps, score_range, table_row, thresholds
 from backend.tasks.layers import cut_options, encoder_steps
 from backend.tasks.whatif import SWITCHES
@@ -87,8 +95,8 @@ class TextClassification(Task):
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """Best label, its score and all labels' scores for each text; shortest first. Empty texts give empty cells.
 
-        So do those that are too long where they may not be cut. Where labels do not compete `label` holds all that are
-        given; a model of scores gives its score alone.
+        So do those that are too long where they may not be cut; of one that is cut, how much was not read. Where labels
+        do not compete `label` holds all that are given; a model of scores gives its score alone.
         """
         seconds = list(pairs) or [""] * len(texts)
         given = [index for index, text in enumerate(texts) if text.strip()]
@@ -97,13 +105,13 @@ class TextClassification(Task):
         most = (
             _BATCH if pipe.model.config.pad_token_id is not None and tokenizer_of(pipe).pad_token_id is not None else 1
         )
-        function = function_of(pipe.model.config, params.function)
+        function, limit = function_of(pipe.model.config, params.function), context_length(pipe)
         finish: dict[str, Any] = {"function_to_apply": function, "top_k": params.top_k, "_legacy": False}
         for chunk in token_batches(pipe, texts, given, most, pairs):
+            cut = {index: unread(tokens, limit) for index, tokens in chunk.items()}
             if not params.truncation:
-                long = [index for index in chunk if _too_long(pipe, texts[index], seconds[index])]
-                yield from ((index, {"label": "", "score": None}) for index in long)
-                chunk = [index for index in chunk if index not in long]
+                yield from ((index, {"label": "", "score": None, **cut[index]}) for index in chunk if cut[index])
+                chunk = {index: tokens for index, tokens in chunk.items() if not cut[index]}
             paired = [index for index in chunk if seconds[index].strip()]
             for alike in filter(None, (paired, [index for index in chunk if index not in paired])):
                 pair = [seconds[index] for index in alike] if alike is paired else None
@@ -111,7 +119,7 @@ class TextClassification(Task):
                 for place, index in enumerate(alike):
                     output: Any = {"logits": logits[place : place + 1]}
                     rows = pipe.postprocess(output, **finish)
-                    yield index, table_row(pipe.model.config, function, rows)
+                    yield index, table_row(pipe.model.config, function, rows) | cut[index]
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: ClassificationParams) -> tuple[Step, ...]:
         """Text, tokens, tensors, all layers, logits, scores and label, as this model makes them of this text."""
@@ -210,11 +218,6 @@ def _count(pipe: Pipeline, text: str, params: ClassificationParams, pair: str = 
     if read < tokens:
         ids = tokenizer(text, pair or None, truncation=True, max_length=limit)["input_ids"]
     return tokens, read, ids.count(unknown) if unknown is not None else 0
-
-
-def _too_long(pipe: Pipeline, text: str, pair: str) -> bool:
-    limit = context_length(pipe)
-    return bool(limit) and len(tokenizer_of(pipe)(text, pair or None, verbose=False)["input_ids"]) > limit
 
 
 def _named(labels: Mapping[Any, str], values: Any) -> tuple[str, ...]:

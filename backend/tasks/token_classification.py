@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.base import Example, Input, RunsOn, Span, Spans, Step, Task, check_params, param
-from backend.tasks.context import batches, context_length, encodable, limit_to_say, limited, text_of, tokenizer_of
+from backend.tasks.context import (
+    batches,
+    context_length,
+    encodable,
+    limit_to_say,
+    limited,
+    text_of,
+    tokenizer_of,
+    unread,
+)
 from backend.tasks.layers import cut_options, encoder_steps
 from backend.tasks.whatif import SWITCHES
 
@@ -93,7 +102,7 @@ class TokenClassification(Task):
         """
         lengths = {index: len(text) for index, text in enumerate(texts) if text.strip()}
         yield from ((index, {"count": 0, "entities": ""}) for index, text in enumerate(texts) if not text.strip())
-        arguments = _arguments(pipe, params)
+        arguments, limit = _arguments(pipe, params), context_length(pipe)
         most = _BATCH if tokenizer_of(pipe).pad_token_id is not None else 1
         for chunk in batches(lengths, most):
             if "stride" in arguments:
@@ -105,7 +114,9 @@ class TokenClassification(Task):
             answers: Any = pipe([texts[index] for index in chunk], batch_size=most, **arguments)
             for index, rows in zip(chunk, answers, strict=True):
                 spans = _spans(texts[index], rows)
-                yield index, {"count": len(spans), "entities": "; ".join(f"{one.word} ({one.label})" for one in spans)}
+                row = {"count": len(spans), "entities": "; ".join(f"{one.word} ({one.label})" for one in spans)}
+                # In pieces all is read.
+                yield index, row | ({} if "stride" in arguments else unread(_tokens(pipe, texts[index]), limit))
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: TokenClassificationParams) -> tuple[Step, ...]:
         """Tokens, tensors, all layers, logits and the best label of each token, then the entities they make."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backend.exports.snippet import literal
-from backend.tasks.base import Input, Step, Task, Text
+from backend.tasks.base import UNREAD, Input, Step, Task, Text
 from backend.tasks.context import batches, encodable, text_of, tokenizer_of
 from backend.tasks.decoding import TokenQueue, as_written
 from backend.tasks.encoder_decoder import (
@@ -120,7 +120,7 @@ class Writing(Task):
                 tokens = len(tokenizer(whole(wanted, text), verbose=False)["input_ids"])
                 over = max(0, tokens - tokenizer.model_max_length)
             if not text.strip() or over and not params.truncation:
-                yield index, {"answer": "", "unread": over}
+                yield index, {"answer": "", UNREAD: over}
             else:
                 unread[index] = over
         # Drawing by a generator of its own, a text gets the answer that it gets alone only where it is alone.
@@ -136,7 +136,7 @@ class Writing(Task):
                 return
             for index, answers in zip(chunk, written, strict=True):
                 more = {f"answer_{number}": text for number, text in enumerate(answers[1:], 2)}
-                yield index, {"answer": answers[0], **more, "unread": unread[index]}
+                yield index, {"answer": answers[0], **more, UNREAD: unread[index]}
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: Any) -> tuple[Step, ...]:
         """Tokens, tensors, what the encoder made of them, the first token's chances, and what was written."""

@@ -10,7 +10,7 @@ from backend.errors import UserError
 from backend.exports.snippet import literal
 from backend.tasks.base import Bars, Example, Input, RunsOn, Step, Task, check_params, param
 from backend.tasks.candidate_labels import candidate_steps, checked_template, labels_of, sentences_of
-from backend.tasks.context import batches, context_length, limit_to_say, limited, text_of, tokenizer_of
+from backend.tasks.context import batches, context_length, limit_to_say, limited, text_of, tokenizer_of, unread
 from backend.tasks.layers import cut_options, encoder_steps
 from backend.tasks.whatif import SWITCHES
 
@@ -117,7 +117,7 @@ class ZeroShotClassification(Task):
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """Best label, its score and all labels' scores for each text; shortest first. Empty texts give empty cells."""
         arguments = _arguments(params)
-        _added(pipe, arguments)
+        room = context_length(pipe) and context_length(pipe) - _added(pipe, arguments)
         labels = arguments["candidate_labels"]
         lengths = {index: len(text) for index, text in enumerate(texts) if text.strip()}
         yield from ((index, {"label": "", "score": None}) for index, text in enumerate(texts) if not text.strip())
@@ -125,11 +125,12 @@ class ZeroShotClassification(Task):
             _BATCH if tokenizer_of(pipe).pad_token_id is not None and pipe.model.config.pad_token_id is not None else 1
         )
         for chunk in batches(lengths, most):
-            answers: Any = pipe([_beginning(pipe, texts[index])[0] for index in chunk], batch_size=most, **arguments)
-            for index, found in zip(chunk, answers, strict=True):
+            begun = [_beginning(pipe, texts[index]) for index in chunk]
+            answers: Any = pipe([text for text, _ in begun], batch_size=most, **arguments)
+            for index, (_, tokens), found in zip(chunk, begun, answers, strict=True):
                 scores = dict(zip(found["labels"], found["scores"], strict=True))
                 each = {f"score_{label}": scores[label] for label in labels}
-                yield index, {"label": found["labels"][0], "score": found["scores"][0], **each}
+                yield index, {"label": found["labels"][0], "score": found["scores"][0], **each, **unread(tokens, room)}
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: ZeroShotParams) -> tuple[Step, ...]:
         """The pairs of text and sentence, the first one's way through the layers, all logits, scores, and the label."""

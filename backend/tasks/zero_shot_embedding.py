@@ -133,11 +133,11 @@ class ZeroShotEmbedding(EmbeddingTask):
         targets = unit(embed(pipe, sentences_of(labels, params.template), manner))
         yield from ((index, {"label": "", "similarity": None}) for index, text in enumerate(texts) if not text.strip())
         there = [index for index, text in enumerate(texts) if text.strip()]
-        for place, vector in embed_each(pipe, [texts[index] for index in there], manner):
+        for place, vector, cut in embed_each(pipe, [texts[index] for index in there], manner):
             scores = (targets @ unit(vector)).tolist()
             best = max(range(len(labels)), key=scores.__getitem__)
             each = {f"score_{label}": score for label, score in zip(labels, scores, strict=True)}
-            yield there[place], {"label": labels[best], "similarity": scores[best], **each}
+            yield there[place], {"label": labels[best], "similarity": scores[best], **each, **cut}
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: ZeroShotEmbeddingParams) -> tuple[Step, ...]:
         """The text's vector, step by step; then the labels' vectors, the products, and the nearest label."""

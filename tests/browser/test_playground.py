@@ -33,6 +33,8 @@ def test_a_chat_streams_its_answer_says_its_speed_and_stops_when_told(app: App, 
     # What was said stands in the chat before the first word comes, and the box is free for the next message.
     expect(chat).to_contain_text("Count from 1 to 900")
     expect(foot).to_contain_text(TOKENS_A_SECOND, timeout=60_000)
+    # Loaded anew before the end, the page would have the question again.
+    page.wait_for_url(re.compile("task=text-generation&.*messages=Count"))
     page.locator("#playground-messages textarea").fill("And backwards?")
     page.locator("#playground-stop").click()
     expect(run).to_have_text("Run")

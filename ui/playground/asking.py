@@ -59,11 +59,13 @@ def asker(
     task: Task,
     form: Form,
     put_back: Callable[[gr.Request], Updates],
+    address_of: Callable[[Task, str, Mapping[str, Any]], str],
 ) -> Callable[..., Iterator[Updates]]:
     """The handler of Run for one task's form. It takes all widgets by name and yields updates.
 
     put_back: takes away what is said of the last answer. It belongs to the question's own event: one of its own would
     come late on a slow machine, and take away what is said of the new answer.
+    address_of: the query of an address with what is asked: a page that is loaded anew before the answer has it again.
     """
     chat_input = next((one.name for one in task.inputs if one.kind == "chat"), None)
 
@@ -82,6 +84,7 @@ def asker(
         try:
             values, params = parse(task, given)
             workspace, ref = services.workspace(request), chosen_ref(services, given["model"])
+            yield {tab.address: address_of(task, ref, values)}
             facts = services.shelf.facts(workspace, ref)
             said = values[chat_input] or "" if chat_input else ""
             talk = chat_input is not None and bool(said.strip()) and task.converses(facts, params)

@@ -83,6 +83,7 @@ def wire_form(many: Many, model: gr.Dropdown, task: Task, widgets: Mapping[str, 
         yield {
             parts.run: gr.Button(say("playground.running", locale), interactive=False),
             parts.waiting: answers.under_way(None, say("many.reading", locale)),
+            parts.wrong: "",
         }
         try:
             _, params = parse(task, given)
@@ -90,9 +91,9 @@ def wire_form(many: Many, model: gr.Dropdown, task: Task, widgets: Mapping[str, 
             source = source_of(kind, lines, file, data, given["column"], given["column_pair"])
             workspace, ref = services.workspace(request), chosen_ref(services, given["model"])
             job_id = services.jobs.start(services.shelf, workspace, task, ref, params, source)
-        except Exception as error:  # noqa: BLE001 - stands where the answers would stand; error_card logs ours
+        except Exception as error:  # noqa: BLE001 - stands above the button: below it are earlier answers
             cause = named(error, task, locale) if isinstance(error, UserError) else error
-            yield many.show(given["earlier"], request) | {parts.told: error_card(cause, locale)}
+            yield many.show(given["earlier"], request) | {parts.wrong: error_card(cause, locale)}
             return
         yield from many.watch(job_id, request)
 
@@ -109,7 +110,7 @@ def wire_form(many: Many, model: gr.Dropdown, task: Task, widgets: Mapping[str, 
             "column_pair": parts.column_pair,
             "earlier": parts.earlier,
         },
-        outputs=job_outputs(parts),
+        outputs=[*job_outputs(parts), parts.wrong],
         concurrency_id="many",
         concurrency_limit=WAITERS,
         **_QUIET,

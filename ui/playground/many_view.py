@@ -45,7 +45,9 @@ def told(job: Job, locale: str) -> str:
     if job.device:
         parts.append(job.device.upper())
     foot = "".join(f"<span>{html.escape(part)}</span>" for part in parts)
-    return f'<div class="answer-foot">{foot}</div>{_ending(job, locale)}'
+    cut = say("many.cut", locale, count=f"{job.cut:,}") if job.cut else ""
+    said = f'<p class="answer-sentence">{html.escape(cut)}</p>' if cut else ""
+    return f'<div class="answer-foot">{foot}</div>{said}{_ending(job, locale)}'
 
 
 def table(rows: Table, job: Job, locale: str) -> str:

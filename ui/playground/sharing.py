@@ -56,6 +56,11 @@ def query_of(task: Task, ref: str, values: Mapping[str, Any]) -> tuple[str, bool
     return _encoded(kept), left_out
 
 
+def address_of(task: Task, ref: str, values: Mapping[str, Any]) -> str:
+    """The query alone."""
+    return query_of(task, ref, values)[0]
+
+
 def read(query: str, services: Services) -> Link | None:
     """What the address of the page asks for; None for no task or an unknown one. What cannot be a model is none."""
     try:
@@ -87,7 +92,7 @@ def wire(tab: PlaygroundTab, services: Services) -> None:
     """The address follows the answers; one button copies it, another takes the code along."""
 
     def follow(asked: Asked | None) -> str:
-        return query_of(all_tasks()[asked[0]], asked[1], asked[2])[0] if asked else ""
+        return address_of(all_tasks()[asked[0]], asked[1], asked[2]) if asked else ""
 
     def tell(copied: str, asked: Asked | None, request: gr.Request) -> str:
         locale = locale_of(request)

@@ -240,6 +240,13 @@ def test_a_megabyte_of_text_is_answered_beside_a_short_one(
     file.write_text("".join(json.dumps({"text": text}) + "\n" for text in ("good " * 200_000, "bad")), encoding="utf-8")
     job = ended(jobs, workspace, name := begin(jobs, shelf, workspace, tiny_classifier, Source(kind="file", file=file)))
     assert job.state is State.DONE and len(jobs.rows(workspace, name).table(9).rows[0][0]) == 1000
+    # One of them was not read whole, which is known after a kill, too; a text that says so is none.
+    columns, long, short = (table := jobs.rows(workspace, name).table(9)).columns, *table.rows
+    assert job.cut == 1 and (long[-1], short[-1]) == (200_002 - 128, None) and columns[-1] == "unread"
+    folder = JobFolder(workspace.folder("answers", name))
+    folder.append({1: {"label": 'he said "unread": 5', "score": 1.0}})
+    folder.write_status(Status(state=State.ANSWERING, pid=2**22 + 1))
+    assert (job := AnsweringJobs().newest(workspace)) and job.cut == 1
 
 
 @pytest.mark.parametrize(

@@ -63,10 +63,15 @@ def test_texts_are_read_with_others_as_long_and_never_more_tokens_than_the_devic
     monkeypatch.setattr(context, "_COUNTED_TEXTS", 25)
     found = [*token_batches(pipe, texts, range(1, 40), 4)]
     lengths = [[len(pipe.tokenizer(texts[index])["input_ids"]) for index in chunk] for chunk in found]
+    assert lengths == [[*chunk.values()] for chunk in found]
     assert sorted(index for chunk in found for index in chunk) == [*range(1, 40)]
     assert all(len(one) == 1 or len(one) <= 4 and max(one) * len(one) <= 30 for one in lengths)
     assert all(max(one) <= min(other) for one, other in zip(lengths, lengths[1:], strict=False))
-    assert max(map(len, found)) == 4 and [*token_batches(pipe, texts, range(3), 1)] == [[0], [1], [2]]
+    assert max(map(len, found)) == 4 and [[*chunk] for chunk in token_batches(pipe, texts, range(3), 1)] == [
+        [0],
+        [1],
+        [2],
+    ]
 
 
 def test_a_pair_is_as_long_as_both_its_texts_and_very_long_texts_are_counted_in_few(
@@ -77,4 +82,4 @@ def test_a_pair_is_as_long_as_both_its_texts_and_very_long_texts_are_counted_in_
     pipe: Any = pipeline("text-classification", model=str(tiny_classifier))
     monkeypatch.setattr(context, "_COUNTED_CHARACTERS", 10)
     texts, pairs = ["good film", "good", "film"], ["", "film film film film", "good"]
-    assert [*token_batches(pipe, texts, range(3), 1, pairs)] == [[2], [0], [1]]
+    assert [[*chunk] for chunk in token_batches(pipe, texts, range(3), 1, pairs)] == [[2], [0], [1]]
