@@ -69,8 +69,7 @@ def _changes(updates: Any) -> Any:
 
 def _toast(error: Exception, locale: str) -> gr.Error:
     what, todo = explain(error, locale)
-    between = "" if locale.startswith("zh") else " "
-    return gr.Error(html.escape(what + between + todo), duration=15, print_exception=False)
+    return gr.Error(f"{html.escape(what)}<br>{html.escape(todo)}", duration=15, print_exception=False)
 
 
 def _locale(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

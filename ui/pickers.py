@@ -71,6 +71,15 @@ def ref_of(services: Services, request: gr.Request | None, text: str) -> str:
     return {title: ref for locale in LOCALES for title, ref in told_apart(listed, locale)}.get(text, text)
 
 
+def unlisted(services: Services, ref: str) -> str:
+    """A model that is not in the list, as its box shows it: by its name, where that alone leads back to the ref."""
+    name = ref.partition(":")[2]
+    try:
+        return name if name and services.shelf.parse(name) == ref else ref
+    except UserError:
+        return ref
+
+
 def tokenizer_choices(services: Services, request: gr.Request | None) -> Choices:
     """Models that bring a tokenizer; runs last, since a run has the tokenizer of the model it began with."""
     listed = [facts for facts in services.shelf.listed(services.workspace(request)) if facts.has_tokenizer]

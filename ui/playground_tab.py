@@ -230,7 +230,7 @@ def show_task(
     choices = pickers.model_choices(services, request, name)
     wanted = kept.get("models", {}).get(name)
     if wanted and wanted not in [ref for _, ref in choices]:
-        choices = [*choices, (wanted.removeprefix("folder:").removeprefix("hub:"), wanted)]
+        choices = [*choices, (pickers.unlisted(services, wanted), wanted)]
     model = wanted or pickers.suited(services, request, [ref for _, ref in choices])
     line = pickers.model_line(services, request, model, name) or say("playground.model.none", locale)
     talks = any(one.kind == "chat" for one in task.inputs)

@@ -47,7 +47,7 @@ class Live:
     """As JobFolder.places; None before the first answer."""
 
     def keep(self, answers: Mapping[int, Mapping[str, Any]]) -> None:
-        """Write answers by index."""
+        """Write answers by index, and count those of texts that are too long."""
         assert self.places is not None
         for index, place in self.folder.append(answers).items():
             self.places[index] = place

@@ -215,10 +215,10 @@ class JobFolder:
         return places
 
     def cut(self) -> int:
-        """How many answers are of texts that were not read whole."""
+        """How many of the answered texts are longer than the model reads. What a kill left half does not count."""
         try:
             with self.answers.open("rb") as file:
-                return sum(1 for line in file if _CUT.search(line))
+                return sum(1 for line in file if line.endswith(b"\n") and _CUT.search(line))
         except FileNotFoundError:
             return 0
 

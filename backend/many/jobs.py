@@ -96,7 +96,7 @@ class AnsweringJobs:
         folder = JobFolder(workspace.folder(KIND, job_id))
         folder.withdraw_stop()
         folder.mend()
-        status = Status(state=State.WAITING, done=job.done, seconds=job.seconds)
+        status = Status(state=State.WAITING, done=job.done, cut=job.cut, seconds=job.seconds)
         self._enter(shelf, workspace, folder, job.spec, status)
 
     def stop(self, workspace: Workspace, job_id: str) -> None:
@@ -224,7 +224,8 @@ class AnsweringJobs:
                 broken = UserError("many.broken", reason=f"{type(error).__name__}: {str(error)[:200]}")
                 live.status = replace(live.status, state=State.FAILED, error=broken.to_json())
             done = int((live.folder.places(live.spec.rows) >= 0).sum())
-            live.status = replace(live.status, done=done, seconds=live.status.seconds + live.seconds)
+            seconds = live.status.seconds + live.seconds
+            live.status = replace(live.status, done=done, cut=live.folder.cut(), seconds=seconds)
             live.seconds = 0.0
             try:
                 live.folder.write_status(live.status)

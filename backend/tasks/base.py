@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Lane = Literal["short", "generate"]
 UNREAD = "unread"
-"""Of a row of `Task.batch`: how many tokens of the text were not read. Where it is missing, all were."""
+"""Of a row of `Task.batch`, where its text is longer than the model reads: by how many tokens."""
 
 
 # Answers: a closed set, one renderer a kind in ui/answers.py.

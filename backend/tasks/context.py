@@ -141,7 +141,7 @@ def token_batches(
 
 
 def unread(tokens: int, limit: int) -> dict[str, int]:
-    """The cell of a row about a text that is cut: how many of its tokens are not read. limit: 0 where there is none."""
+    """The cell of a row about a text that is longer than the model reads: by how many tokens. limit: 0 for none."""
     return {UNREAD: tokens - limit} if 0 < limit < tokens else {}
 
 

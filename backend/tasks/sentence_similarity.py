@@ -108,7 +108,7 @@ class SentenceSimilarity(EmbeddingTask):
                 one = index % len(texts)
                 cut[one] = {name: count + cut.get(one, {}).get(name, 0) for name, count in left.items()}
             if index < len(texts):
-                yield index, dict(blank)
+                yield index, {**blank, **left}
         if pairs:
             for index in range(len(texts)):
                 two = found.get(index), found.get(len(texts) + index)

@@ -95,10 +95,9 @@ class TextClassification(Task):
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """Best label, its score and all labels' scores for each text; shortest first. Empty texts give empty cells.
 
-        So do those that are too long where they may not be cut; of one that is cut, how much was not read. Where labels
-        do not compete `label` holds all that are given; a model of scores gives its score alone.
+        So do those that are too long where they may not be cut; of each that is too long, by how much. Where labels do
+        not compete `label` holds all that are given; a model of scores gives its score alone.
         """
-        seconds = list(pairs) or [""] * len(texts)
         given = [index for index, text in enumerate(texts) if text.strip()]
         yield from ((index, {"label": "", "score": None}) for index, text in enumerate(texts) if not text.strip())
         # Without a padding token (GPT-2) texts cannot stand side by side.
@@ -107,19 +106,22 @@ class TextClassification(Task):
         )
         function, limit = function_of(pipe.model.config, params.function), context_length(pipe)
         finish: dict[str, Any] = {"function_to_apply": function, "top_k": params.top_k, "_legacy": False}
-        for chunk in token_batches(pipe, texts, given, most, pairs):
-            cut = {index: unread(tokens, limit) for index, tokens in chunk.items()}
-            if not params.truncation:
-                yield from ((index, {"label": "", "score": None, **cut[index]}) for index in chunk if cut[index])
-                chunk = {index: tokens for index, tokens in chunk.items() if not cut[index]}
-            paired = [index for index in chunk if seconds[index].strip()]
-            for alike in filter(None, (paired, [index for index in chunk if index not in paired])):
-                pair = [seconds[index] for index in alike] if alike is paired else None
-                logits = _logits(pipe, [texts[index] for index in alike], pair)
-                for place, index in enumerate(alike):
+        alone = [index for index in given if not pairs or not pairs[index].strip()]
+        paired = [index for index in given if pairs and pairs[index].strip()]
+        for some, seconds in ((alone, ()), (paired, pairs)):
+            for chunk in token_batches(pipe, texts, some, most, seconds):
+                over = {index: unread(tokens, limit) for index, tokens in chunk.items()}
+                if not params.truncation:
+                    yield from ((index, {"label": "", "score": None, **over[index]}) for index in chunk if over[index])
+                read = [index for index in chunk if params.truncation or not over[index]]
+                if not read:
+                    continue
+                pair = [seconds[index] for index in read] if seconds else None
+                logits = _logits(pipe, [texts[index] for index in read], pair)
+                for place, index in enumerate(read):
                     output: Any = {"logits": logits[place : place + 1]}
                     rows = pipe.postprocess(output, **finish)
-                    yield index, table_row(pipe.model.config, function, rows) | cut[index]
+                    yield index, table_row(pipe.model.config, function, rows) | over[index]
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: ClassificationParams) -> tuple[Step, ...]:
         """Text, tokens, tensors, all layers, logits, scores and label, as this model makes them of this text."""

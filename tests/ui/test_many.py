@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,12 @@ def test_progress_says_how_many_how_fast_and_how_long(language: str) -> None:
     job = Job(spec=SPEC, state=State.ANSWERING, done=10_000, seconds=50.0, seconds_left=200.0)
     page = many_view.waiting(job, language)
     assert all(words in page for words in ("10,000", "50,000", "200", "width:20.0%"))
+
+
+@pytest.mark.parametrize(("params", "words"), [({}, "only a part"), ({"truncation": False}, "have no answer")])
+def test_texts_longer_than_the_model_reads_are_told(params: dict[str, Any], words: str) -> None:
+    job = Job(spec=replace(SPEC, params=params), state=State.DONE, done=12, cut=2, seconds=3.0)
+    assert words in many_view.told(job, "en") and words not in many_view.told(replace(job, cut=0), "en")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def test_a_run_is_named_as_trained_here(services: Services, workspace: Workspace
     shutil.copytree(tiny_classifier, workspace.folder("runs", "sorter") / "model")
     titles = dict((ref, title) for title, ref in pickers.model_choices(services, None))
     assert "trained here" in titles["run:sorter"]
+
+
+def test_a_model_that_is_not_listed_is_named_where_its_name_leads_back_to_it(services: Services) -> None:
+    back = {"folder:/models/mine": "/models/mine", "hub:owner/name": "owner/name"}
+    kept = ("folder:models/mine", "hub:all-MiniLM-L6-v2", "owner/name", "folder:", "")
+    assert {ref: pickers.unlisted(services, ref) for ref in back} == back
+    assert [pickers.unlisted(services, ref) for ref in kept] == [*kept]
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders_and_found_by_what_is_shown(
@@ -72,6 +80,8 @@ def test_the_line_about_a_model_says_size_labels_and_place() -> None:
         labels=("a", "b"),
     )
     assert pickers.facts_line(facts, "en") == "22.7 M parameters, 91 MB, 2 labels, on this computer"
+    few = replace(facts, parameters=7_090)
+    assert [pickers.facts_line(few, locale)[:7] for locale in ("en", "zh-CN")] == ["7,090 p", "7,090 个"]
     assert pickers.facts_line(facts, "zh-CN") == "2,270 万参数，91 MB，2 个标签，已在本机"
 
 

@@ -84,7 +84,8 @@ def asker(
         try:
             values, params = parse(task, given)
             workspace, ref = services.workspace(request), chosen_ref(services, given["model"])
-            yield {tab.address: address_of(task, ref, values)}
+            address = address_of(task, ref, values)
+            yield {tab.address: address}
             facts = services.shelf.facts(workspace, ref)
             said = values[chat_input] or "" if chat_input else ""
             talk = chat_input is not None and bool(said.strip()) and task.converses(facts, params)
@@ -121,6 +122,7 @@ def asker(
             done |= {
                 tab.code: task.snippet(source_of(reply.facts), reply.values, params),
                 tab.asked: (task.name, ref, values, params),
+                tab.address: address,
                 tab.what_if.place: gr.Column(visible=bool(task.what_ifs)),
             }
             if talk:

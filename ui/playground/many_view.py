@@ -31,7 +31,7 @@ def waiting(job: Job, locale: str) -> str:
 
 
 def told(job: Job, locale: str) -> str:
-    """Source, task, model and numbers in a line; below it why it ended, where that was not the end of the texts."""
+    """Source, task, model and numbers in a line; below it which were too long, and why it ended before the last."""
     spec = job.spec
     count = f"{job.done:,}" if job.done == spec.rows else f"{job.done:,} / {spec.rows:,}"
     parts = [name_of(spec, locale), say(f"tasks.{spec.task}", locale), spec.model_title]
@@ -45,9 +45,7 @@ def told(job: Job, locale: str) -> str:
     if job.device:
         parts.append(job.device.upper())
     foot = "".join(f"<span>{html.escape(part)}</span>" for part in parts)
-    cut = say("many.cut", locale, count=f"{job.cut:,}") if job.cut else ""
-    said = f'<p class="answer-sentence">{html.escape(cut)}</p>' if cut else ""
-    return f'<div class="answer-foot">{foot}</div>{said}{_ending(job, locale)}'
+    return f'<div class="answer-foot">{foot}</div>{_too_long(job, locale)}{_ending(job, locale)}'
 
 
 def table(rows: Table, job: Job, locale: str) -> str:
@@ -79,6 +77,13 @@ def choice(job: Job, locale: str) -> str:
 
 def _speed(job: Job, locale: str) -> str:
     return say("many.speed", locale, count=f"{job.done / max(job.seconds, 1e-3):,.0f}")
+
+
+def _too_long(job: Job, locale: str) -> str:
+    if not job.cut:
+        return ""
+    key = "many.cut" if job.spec.params.get("truncation", True) else "many.refused"
+    return f'<p class="answer-sentence">{html.escape(say(key, locale, count=f"{job.cut:,}"))}</p>'
 
 
 def _ending(job: Job, locale: str) -> str:

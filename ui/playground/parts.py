@@ -41,7 +41,7 @@ class PlaygroundTab:
     told: gr.HTML
     """What came of copying the link."""
     address: gr.Textbox
-    """The query of the address that opens the page with the last answer's question."""
+    """The query of the address that opens the page with the last question."""
     notebook: gr.Textbox
     """The notebook that the browser is to save."""
     many: ManyParts

@@ -89,10 +89,7 @@ def missing(link: Link, services: Services, request: gr.Request) -> str:
 
 
 def wire(tab: PlaygroundTab, services: Services) -> None:
-    """The address follows the answers; one button copies it, another takes the code along."""
-
-    def follow(asked: Asked | None) -> str:
-        return address_of(all_tasks()[asked[0]], asked[1], asked[2]) if asked else ""
+    """The address follows what is asked; one button copies it, another takes the code along."""
 
     def tell(copied: str, asked: Asked | None, request: gr.Request) -> str:
         locale = locale_of(request)
@@ -110,7 +107,6 @@ def wire(tab: PlaygroundTab, services: Services) -> None:
         # The time makes the same notebook taken twice a change, too.
         return json.dumps({"name": f"{name}.ipynb", "text": words, "at": time.time()})
 
-    tab.asked.change(shown(follow), tab.asked, tab.address, **_QUIET)
     tab.address.change(None, tab.address, None, js="query => workbench.address.write(query)", **_QUIET)
     tab.model.input(None, tab.model, None, js="model => workbench.address.choose({ model })", **_QUIET)
     copy = "async () => [await workbench.address.copy(), null]"

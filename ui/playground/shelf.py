@@ -205,11 +205,12 @@ class Shelf:
 
     def _ask(self, ref: str, request: gr.Request) -> Updates:
         locale, kind = locale_of(request), ref.partition(":")[0]
-        known = [one for one in holdings(self.services.shelf, self.services.workspace(request)) if one.ref == ref]
-        if not known:
+        held = holdings(self.services.shelf, self.services.workspace(request))
+        size = next((pickers.size(one.bytes) for one in held if one.ref == ref), None)
+        if size is None:
             return self.draw(request)
         key = {"run": "shelf.ask_run", "folder": "shelf.ask_folder"}.get(kind, "shelf.ask")
-        question = html.escape(say(key, locale, model=self._title(ref, request), size=pickers.size(known[0].bytes)))
+        question = html.escape(say(key, locale, model=shelf_view.titles(held, locale)[ref], size=size))
         return {
             self.parts.asked: ref,
             self.parts.question: f'<p role="alert">{question}</p>',

@@ -92,10 +92,11 @@ def _row(one: Holding, title: str, locale: str, now: float) -> list[str]:
     if one.removable:
         key = "shelf.take_off_model" if one.kind == "folder" else "shelf.delete_model"
         acts.append(_button("delete", one.ref, "✕", say(key, locale, model=title)))
-    cells = [title, say(f"shelf.kind.{one.kind}", locale), can, pickers.size(one.bytes), used]
-    name, kind, can, size, used = (html.escape(cell) for cell in cells)
+    cells = [title, say(f"shelf.kind.{one.kind}", locale), can, pickers.size(one.bytes)]
+    name, kind, can, size = (html.escape(cell) for cell in cells)
     # A phone has no room for the head.
-    used = f'<span class="narrow" aria-hidden="true">{html.escape(say("shelf.head.used", locale))}: </span>{used}'
+    at = html.escape(say("shelf.used_at", locale, when=used))
+    used = f'<span class="wide">{html.escape(used)}</span><span class="narrow">{at}</span>'
     return [name, kind, can, size, used, f'<div class="shelf-acts">{"".join(acts)}</div>']
 
 

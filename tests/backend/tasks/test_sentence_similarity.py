@@ -50,6 +50,9 @@ def test_two_columns_are_compared_row_by_row(encoder: Any) -> None:
     alone = TASK.run(encoder, {"texts": f"{TEXTS[0]}\n{pairs[0]}"}, PARAMS).values[0][1]
     assert rows[0] == {"similarity": pytest.approx(alone, abs=1e-5)}
     assert rows[1] == {"similarity": None} and rows[2]["similarity"] == pytest.approx(1, abs=1e-5)
+    # Of a pair that is too long, both texts together.
+    long = dict(TASK.batch(encoder, ["bad " * 400, "film"], PARAMS, ["good " * 300, "bad"]))
+    assert long[0]["unread"] == 402 - 128 + 302 - 128 and "unread" not in long[1]
 
 
 def test_one_column_finds_the_nearest_other_text_of_each(encoder: Any) -> None:

@@ -183,6 +183,13 @@ def test_in_a_batch_a_text_too_long_to_be_cut_gets_empty_cells_and_the_others_th
         assert rows[index]["label"] == TASK.run(classifier, {"text": texts[index]}, uncut).scores[0][0]
 
 
+def test_in_a_batch_of_pairs_a_text_whose_second_is_blank_is_read_alone(classifier: Any) -> None:
+    just, seconds = "good " * 126, ["", " ", "bad"]
+    rows = dict(TASK.batch(classifier, [just] * 3, ClassificationParams(truncation=False), seconds))
+    assert rows[0] == rows[1] == dict(TASK.batch(classifier, [just], ClassificationParams()))[0]
+    assert "unread" not in rows[0] and rows[2] == {"label": "", "score": None, "unread": 2}
+
+
 def test_the_code_cuts_where_only_the_positions_say_how_much_is_read(
     settings: Settings, tiny_classifier: Path, tmp_path: Path
 ) -> None:
