@@ -114,12 +114,10 @@ def test_a_token_that_was_never_there_is_refused(writer: Any) -> None:
 
 
 def test_told_to_stop_it_ends_within_a_token(writer: Any) -> None:
-    stop = threading.Event()
-    seen = 0
-    for trace in look(writer, VALUES, GenerationParams(max_new_tokens=LENGTH, do_sample=False), stop):
-        seen = len(trace.places)
-        stop.set()
-    assert seen <= 3
+    # Set before the first token: a tiny model is several ahead of whoever looks.
+    (stop := threading.Event()).set()
+    traces = [*look(writer, VALUES, GenerationParams(max_new_tokens=LENGTH, do_sample=False), stop)]
+    assert all(len(trace.places) <= 1 for trace in traces)
 
 
 def test_three_ways_of_choosing_and_beams_find_what_is_likelier(writer: Any) -> None:
