@@ -54,7 +54,7 @@ def test_a_first_answer_says_its_score_its_time_and_the_simplest_guess(
     drawn = showing.draw("reviews-first", None, NOTHING)
     sentence = drawn[showing.view.sentence]
     assert "<b>79%</b> after 20 s; always guessing positive gives 55%." in sentence
-    assert "48 rows it never saw" in sentence and "300 of 384 training rows" in sentence
+    assert "48 rows it never saw" in sentence and "300 training rows (of 384)" in sentence
     assert drawn[showing.view.new_run].value == "Train the whole model"
     assert drawn[showing.view.try_it].visible and not drawn[showing.view.curves].visible
     assert "first answer" in drawn[showing.view.head]
