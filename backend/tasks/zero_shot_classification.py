@@ -117,7 +117,7 @@ class ZeroShotClassification(Task):
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """Best label, its score and all labels' scores for each text; shortest first. Empty texts give empty cells."""
         arguments = _arguments(params)
-        room = context_length(pipe) and context_length(pipe) - _added(pipe, arguments)
+        added, limit = _added(pipe, arguments), context_length(pipe)
         labels = arguments["candidate_labels"]
         lengths = {index: len(text) for index, text in enumerate(texts) if text.strip()}
         yield from ((index, {"label": "", "score": None}) for index, text in enumerate(texts) if not text.strip())
@@ -130,7 +130,8 @@ class ZeroShotClassification(Task):
             for index, (_, tokens), found in zip(chunk, begun, answers, strict=True):
                 scores = dict(zip(found["labels"], found["scores"], strict=True))
                 each = {f"score_{label}": scores[label] for label in labels}
-                yield index, {"label": found["labels"][0], "score": found["scores"][0], **each, **unread(tokens, room)}
+                row = {"label": found["labels"][0], "score": found["scores"][0], **each}
+                yield index, row | unread(tokens + added, limit)
 
     def steps(self, pipe: Pipeline, values: Mapping[str, Any], params: ZeroShotParams) -> tuple[Step, ...]:
         """The pairs of text and sentence, the first one's way through the layers, all logits, scores, and the label."""
