@@ -58,6 +58,8 @@
     // For this tab of the browser: the Fine-tune form by the names of its parts, filled in again when the page is loaded anew.
     keepForm(names, values) {
       const form = Object.fromEntries(names.map((name, place) => [name, values[place] ?? null]));
+      // The page is still filling itself in: what was kept before is worth more.
+      if (!form.data) return;
       try { sessionStorage.setItem("workbench-form", JSON.stringify(form)); } catch { /* a private window */ }
     },
     // [language, secret, what was typed before the language changed, else the address]: sent to the server when the page opens.

@@ -101,6 +101,6 @@ def head() -> str:
 
 
 def early_script() -> str:
-    """Runs before Gradio does: the stored language and colour scheme, the visitor's secret, the address."""
-    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in ("early.js", "address.js")]
+    """Runs before Gradio does: a mend of its stream, stored language and colours, the visitor's secret, the address."""
+    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in ("stream.js", "early.js", "address.js")]
     return f"<script>{''.join(scripts)}</script>"

@@ -116,3 +116,42 @@ def test_an_open_page_comes_to_rest(app: App, open_page: OpenPage) -> None:
             break
     page.wait_for_timeout(3000)
     assert not asked
+
+
+# The network as it may be on a busy machine: the word that nothing is under way comes right after the next question.
+LATE_WORD = """
+const ask = window.fetch;
+let asked = () => {};
+window.fetch = async (what, how) => {
+  const answer = await ask(what, how), path = what.url ?? what;
+  if (path.includes("/queue/join")) setTimeout(asked, 300);
+  if (!path.includes("/queue/data")) return answer;
+  const pieces = answer.body.pipeThrough(new TextDecoderStream()).getReader(), encoder = new TextEncoder();
+  const pull = async page => {
+    const { done, value } = await pieces.read();
+    if (done) return page.close();
+    const word = value.indexOf('data: {"msg":"close_stream"'), at = word < 0 ? value.length : word;
+    page.enqueue(encoder.encode(value.slice(0, at)));
+    if (word < 0) return;
+    await new Promise(resume => { asked = resume; });
+    window.late = true;
+    page.enqueue(encoder.encode(value.slice(at)));
+  };
+  return new Response(new ReadableStream({ pull }), answer);
+};
+"""
+
+
+def test_a_question_is_answered_that_was_asked_while_the_stream_of_answers_was_being_closed(
+    app: App, open_page: OpenPage
+) -> None:
+    page = open_page(app.url)
+    page.add_init_script(LATE_WORD)
+    page.reload()
+    open_tab(page, "tokenizer")
+    expect(page.locator("#tokens .token").first).to_be_visible()
+    for words in ("first", "second"):
+        page.locator("#tokenizer-text textarea").fill(words)
+        page.locator("#tokenize").click()
+        expect(page.locator("#tokens")).to_contain_text(words)
+    assert page.evaluate("window.late")

@@ -13,7 +13,7 @@ from backend.models import ModelShelf
 from backend.settings import Settings
 from backend.training.queue import RunQueue
 from tests.ui.test_finetune_tab import untouched
-from ui.finetune import cards, choosing, form
+from ui.finetune import cards, choosing, form, kept
 from ui.finetune.filled import Filled
 from ui.visitor import Services
 
@@ -70,6 +70,10 @@ def test_a_model_that_is_not_there_is_told_under_its_box_and_nothing_else_change
     assert "finding-error" in page[acts.form.head] and page[acts.form.known_model] == typed
     assert not set(acts.form.arguments.values()) & set(page)
     assert "error-card" not in page[acts.form.card]
+
+
+def test_a_form_that_was_kept_before_it_had_any_data_fills_nothing_in(acts: choosing.Choosing) -> None:
+    assert kept.filled_in(acts.form, acts.services, {"data": None}, NOTHING) == {}
 
 
 def test_a_column_of_lists_is_shown_without_brackets() -> None:

@@ -49,7 +49,7 @@ def filled_in(form: Form, services: Services, values: dict[str, Any], request: g
     They are held until everything that follows from the data has been filled in: then the form chooses by itself again.
     """
     try:
-        version = open_data(services.workspace(request), values["data"])
+        version = open_data(services.workspace(request), values["data"] or "")
         roles = {role.name for role in all_recipes()[values["recipe"]].roles}
     except (UserError, KeyError):
         return {}

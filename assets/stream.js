@@ -1,0 +1,60 @@
+// Gradio 6.31 closes its stream of answers when nothing is under way. A question that is asked while the word of it is on its way
+// trusts in a stream that nobody reads any more: its answer does not come before the next question. Here Gradio's stream
+// stays open; the connection behind it still ends when nothing is under way, and each question sees to it that there is one.
+(() => {
+  const ask = window.fetch.bind(window);
+  const underWay = new Set();
+  // Answered before it was known under which name the question goes.
+  const early = new Set();
+  let stream = null;
+
+  const done = id => { if (!underWay.delete(id)) early.add(id); };
+
+  const openStream = request => {
+    let page, reading = false;
+    const encoder = new TextEncoder();
+    const pass = words => {
+      if (!words.startsWith("data:")) return;
+      const { msg, event_id } = JSON.parse(words.slice("data:".length));
+      if (msg === "close_stream") return;
+      if (msg === "process_completed") done(event_id);
+      page.enqueue(encoder.encode(`${words}\n\n`));
+    };
+    const read = async () => {
+      if (reading || request.signal.aborted) return;
+      reading = true;
+      try {
+        do {
+          const { ok, status, body } = await ask(request.clone());
+          if (!ok) throw new Error(`no answers: HTTP ${status}`);
+          let rest = "";
+          for (const pieces = body.pipeThrough(new TextDecoderStream()).getReader(); ;) {
+            const { done, value } = await pieces.read();
+            if (done) break;
+            const messages = (rest + value).split("\n\n");
+            rest = messages.pop();
+            messages.forEach(pass);
+          }
+        } while (underWay.size);
+      } catch (error) {
+        page.error(error);
+      }
+      reading = false;
+    };
+    stream = { read };
+    read();
+    return new Response(new ReadableStream({ start(controller) { page = controller; } }), { headers: { "content-type": "text/event-stream" } });
+  };
+
+  window.fetch = async (what, how) => {
+    const path = new URL(what.url ?? what, location.href).pathname;
+    if (path.endsWith("/queue/data")) return openStream(new Request(what, how));
+    const answer = await ask(what, how);
+    if (path.endsWith("/queue/join") && answer.ok) {
+      const { event_id } = await answer.clone().json();
+      if (!early.delete(event_id)) underWay.add(event_id);
+      stream?.read();
+    }
+    return answer;
+  };
+})();
