@@ -26,7 +26,7 @@
     }
     return found;
   };
-  const keep = () => { try { sessionStorage.setItem("workbench-typed", JSON.stringify(typed())); } catch { /* too much, or a private window */ } };
+  const keep = more => { try { sessionStorage.setItem("workbench-typed", JSON.stringify({ ...typed(), ...more })); } catch { /* too much, or a private window */ } };
   const kept = () => {
     try {
       const words = sessionStorage.getItem("workbench-typed") ?? "";
@@ -78,6 +78,8 @@
       keep();
       location.reload();
     },
+    // The app was started anew, or is out of reach: the page will be loaded again.
+    keepForLater: () => keep({ again: "yes" }),
     toggleScheme() {
       const dark = document.body.classList.toggle("dark");
       store.set("workbench-scheme", dark ? "dark" : "light");

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import secrets
 import socket
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.models import ModelShelf, device_name
@@ -125,13 +127,22 @@ def free_port(host: str, port: int) -> int:
 
 
 class EarlyScript:
-    """ASGI middleware: puts the early script right after <head>, since launch(head=...) comes too late for it."""
+    """ASGI middleware: puts the early script right after <head>, since launch(head=...) comes too late for it.
+
+    A question of a page that another process made is refused (409): what is known of an open page was lost with that
+    process. The script loads the page again then.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.script = early_script().encode()
+        self.name = secrets.token_hex(8)
+        self.script = early_script(self.name).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/queue/join"):
+            asked = dict(scope["headers"]).get(b"x-workbench-app", b"").decode()
+            if asked and asked != self.name:
+                return await Response(status_code=409)(scope, receive, send)
         if scope["type"] != "http" or scope["path"] != "/":
             return await self.app(scope, receive, send)
         start: Message = {}
@@ -173,6 +184,8 @@ def _wire_visitor(
         # A laptop goes online and offline while the app runs; the header is drawn after this.
         services.shelf.recheck()
         typed = typed_before(kept)
+        if "again" in typed:
+            gr.Info(say("shell.again", locale_of(request)))
         tab = gr.Tabs(selected=typed["tab"]) if "tab" in typed else gr.skip()
         return f"{request.session_hash} {language}", typed, tab
 

@@ -100,7 +100,10 @@ def head() -> str:
     return f"<style>{(ASSETS / 'variables.css').read_text(encoding='utf-8')}</style>"
 
 
-def early_script() -> str:
-    """Runs before Gradio does: a mend of its stream, stored language and colours, the visitor's secret, the address."""
-    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in ("stream.js", "early.js", "address.js")]
-    return f"<script>{''.join(scripts)}</script>"
+def early_script(app: str) -> str:
+    """Runs before Gradio does: what it asks of the app, stored language and colours, the visitor's secret, the address.
+
+    app: a name of this process, which the page says with each question.
+    """
+    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in ("asking.js", "early.js", "address.js")]
+    return f'<script data-app="{app}">{"".join(scripts)}</script>'

@@ -43,11 +43,14 @@ class App:
 
 
 @contextmanager
-def serve(workspace: Path, *flags: str, environ: dict[str, str] | None = None) -> Iterator[App]:
-    """`python app.py` on a free port, from its first HTTP 200 to the end of the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def serve(
+    workspace: Path, *flags: str, environ: dict[str, str] | None = None, port: int | None = None
+) -> Iterator[App]:
+    """`python app.py` on a free port, if none is named, from its first HTTP 200 to the end of the block."""
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     workspace.parent.mkdir(parents=True, exist_ok=True)
     log = workspace.with_suffix(".log")
     command = [sys.executable, "app.py", "--port", str(port), "--workspace", str(workspace), "--offline", "yes", *flags]

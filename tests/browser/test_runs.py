@@ -58,10 +58,15 @@ def test_a_second_run_waits_its_turn_and_one_cut_off_with_the_app_goes_on(
         page.get_by_role("button", name="Take out of the queue").click()
         expect(view).to_contain_text("This run was stopped before its first step", timeout=MINUTE)
 
+        open_tab(page, "tokenizer")
+        page.locator("#tokenizer-text textarea").fill("words that stay")
         os.kill(app.process.pid, signal.SIGKILL)
         app.process.wait()
-    with serve(workspace) as app:
-        page = open_page(app.url)
+        port = int(app.url.rstrip("/").rsplit(":", 1)[1])
+    with serve(workspace, port=port):
+        # The page that was open all the time finds the app again, by itself.
+        expect(page.get_by_text("Contact with the app was lost").first).to_be_visible(timeout=MINUTE)
+        expect(page.locator("#tokenizer-text textarea")).to_have_value("words that stay")
         open_tab(page, "metrics")
         table = page.locator("#runs-table")
         expect(table.locator(".chip-interrupted")).to_have_count(1, timeout=MINUTE)

@@ -41,8 +41,29 @@ def test_the_early_script_stands_before_everything_else_in_the_head_of_the_page(
     with ThreadPoolExecutor() as pool:
         pool.submit(lambda: asyncio.run(page(scope, receive, send))).result()
     headers, body = dict(sent[0]["headers"]), sent[1]["body"]
-    assert body.startswith(b"<html><head><script>") and b"workbench-visitor" in body
+    assert body.startswith(b"<html><head><script data-app=") and b"workbench-visitor" in body
     assert int(headers[b"content-length"]) == len(body)
+
+
+def test_a_question_of_a_page_that_another_process_made_is_refused() -> None:
+    page = EarlyScript(HTMLResponse("answered"))
+    for headers, status in (
+        ([], 200),
+        ([(b"x-workbench-app", page.name.encode())], 200),
+        ([(b"x-workbench-app", b"old")], 409),
+    ):
+        sent: list[Message] = []
+
+        async def send(message: Message, sent: list[Message] = sent) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        scope: Scope = {"type": "http", "path": "/gradio_api/queue/join", "method": "POST", "headers": headers}
+        with ThreadPoolExecutor() as pool:
+            pool.submit(lambda scope=scope, send=send: asyncio.run(page(scope, receive, send))).result()
+        assert sent[0]["status"] == status
 
 
 def test_two_visitors_of_a_public_page_have_different_workspaces_and_one_keeps_theirs(tmp_path: object) -> None:

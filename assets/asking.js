@@ -3,6 +3,7 @@
 // stays open; the connection behind it still ends when nothing is under way, and each question sees to it that there is one.
 (() => {
   const ask = window.fetch.bind(window);
+  const { app } = document.currentScript.dataset;
   const underWay = new Set();
   // Answered before it was known under which name the question goes.
   const early = new Set();
@@ -49,8 +50,19 @@
   window.fetch = async (what, how) => {
     const path = new URL(what.url ?? what, location.href).pathname;
     if (path.endsWith("/queue/data")) return openStream(new Request(what, how));
-    const answer = await ask(what, how);
-    if (path.endsWith("/queue/join") && answer.ok) {
+    // Gradio looks whether the app is there again, and then loads the page anew.
+    if (path.endsWith("/app_id")) workbench.keepForLater();
+    if (!path.endsWith("/queue/join")) return ask(what, how);
+    const headers = new Headers(how.headers);
+    headers.set("x-workbench-app", app);
+    const answer = await ask(what, { ...how, headers });
+    // Another app than the one that made this page: it knows nothing of what stands in it.
+    if (answer.status === 409) {
+      workbench.keepForLater();
+      location.reload();
+      return new Promise(() => {});
+    }
+    if (answer.ok) {
       const { event_id } = await answer.clone().json();
       if (!early.delete(event_id)) underWay.add(event_id);
       stream?.read();
