@@ -9,16 +9,17 @@
   const early = new Set();
   let stream = null;
 
-  const done = id => { if (!underWay.delete(id)) early.add(id); };
+  const answered = id => { if (!underWay.delete(id)) early.add(id); };
 
   const openStream = request => {
     let page, reading = false;
+    const answers = new ReadableStream({ start(controller) { page = controller; } });
     const encoder = new TextEncoder();
     const pass = words => {
       if (!words.startsWith("data:")) return;
       const { msg, event_id } = JSON.parse(words.slice("data:".length));
       if (msg === "close_stream") return;
-      if (msg === "process_completed") done(event_id);
+      if (msg === "process_completed") answered(event_id);
       page.enqueue(encoder.encode(`${words}\n\n`));
     };
     const read = async () => {
@@ -44,7 +45,7 @@
     };
     stream = { read };
     read();
-    return new Response(new ReadableStream({ start(controller) { page = controller; } }), { headers: { "content-type": "text/event-stream" } });
+    return new Response(answers, { headers: { "content-type": "text/event-stream" } });
   };
 
   window.fetch = async (what, how) => {
