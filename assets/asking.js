@@ -48,15 +48,24 @@
     return new Response(answers, { headers: { "content-type": "text/event-stream" } });
   };
 
+  // Gradio says in English alone that it lost the app. It looks every two seconds whether it is there again, and then loads the page anew.
+  const lost = () => {
+    workbench.keepForLater();
+    const said = [...document.querySelectorAll(".toast-message-text")].find(toast => toast.textContent.includes("Attempting reconnection"));
+    if (said) said.textContent = document.querySelector(".topbar").dataset.lost;
+  };
+
   window.fetch = async (what, how) => {
     const path = new URL(what.url ?? what, location.href).pathname;
     if (path.endsWith("/queue/data")) return openStream(new Request(what, how));
-    // Gradio looks whether the app is there again, and then loads the page anew.
-    if (path.endsWith("/app_id")) workbench.keepForLater();
+    if (path.endsWith("/app_id")) lost();
     if (!path.endsWith("/queue/join")) return ask(what, how);
     const headers = new Headers(how.headers);
     headers.set("x-workbench-app", app);
-    const answer = await ask(what, { ...how, headers });
+    const answer = await ask(what, { ...how, headers }).catch(error => {
+      setTimeout(lost, 100);
+      throw error;
+    });
     // Another app than the one that made this page: it knows nothing of what stands in it.
     if (answer.status === 409) {
       workbench.keepForLater();

@@ -230,7 +230,7 @@ def _header(locale: str, status: str) -> str:
     scheme = html.escape(say("shell.scheme", locale))
     languages = "".join(_language(code, name, locale) for code, name in (("en", "EN"), ("zh-CN", "中文")))
     return f"""
-<div class="topbar">
+<div class="topbar" data-lost="{html.escape(say("shell.lost", locale))}">
   <div class="brand">{logo}<b>Transformers <span>Workbench</span></b></div>
   <div class="status">{status}</div>
   <button type="button" class="quiet" id="tour-start" onclick="workbench.tour(0)">{say("shell.tour", locale)}</button>

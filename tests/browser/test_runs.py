@@ -62,6 +62,7 @@ def test_a_second_run_waits_its_turn_and_one_cut_off_with_the_app_goes_on(
         page.locator("#tokenizer-text textarea").fill("words that stay")
         os.kill(app.process.pid, signal.SIGKILL)
         app.process.wait()
+        expect(page.get_by_text("The app does not answer").first).to_be_visible()
         port = int(app.url.rstrip("/").rsplit(":", 1)[1])
     with serve(workspace, port=port):
         # The page that was open all the time finds the app again, by itself.
