@@ -16,7 +16,7 @@ from ui.text import say
 BARS_SHOWN = 12
 ROWS_SHOWN = 200
 # From this share on, tokens the model does not know make its answer doubtful.
-_UNKNOWN_SHARE = 0.1
+UNKNOWN_SHARE = 0.1
 
 
 @singledispatch
@@ -288,7 +288,7 @@ def _nearest(answer: Bars, label: str, locale: str) -> str:
 def _read(answer: Bars, locale: str) -> str:
     """What was not read, or not understood."""
     words, space = "", "" if locale.startswith("zh") else " "
-    if answer.unknown > _UNKNOWN_SHARE * answer.tokens_read:
+    if answer.unknown > UNKNOWN_SHARE * answer.tokens_read:
         words += space + _say("answers.unknown", locale, unknown=f"{answer.unknown:,}", read=f"{answer.tokens_read:,}")
     if answer.tokens_read < answer.tokens:
         words += space + _say("tasks.truncated", locale, read=f"{answer.tokens_read:,}", tokens=f"{answer.tokens:,}")

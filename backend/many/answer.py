@@ -13,10 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from backend.answering import Loading, take_turn
+from backend.data.describe import unknown_in
 from backend.many.job import Job, JobFolder, JobSpec, State, Status, Texts
 from backend.models import ModelShelf
 from backend.tasks import all_tasks
 from backend.tasks.base import UNREAD
+from backend.tasks.context import encodable, tokenizer_of
 from backend.warm import libraries, libraries_are_in
 from backend.workspace import Workspace
 
@@ -27,6 +29,8 @@ _TURN_SECONDS = 0.25
 _LOOK_SECONDS = 0.2
 # A text costs about its length, up to where models cut it, and a little more.
 _COST_MOST, _COST_LEAST = 2000, 50
+# So many texts show which tokens the model does not know.
+_LOOKED_AT = 200
 
 
 @dataclass(slots=True)
@@ -63,6 +67,7 @@ def seen(live: Live) -> Job:
         state=live.status.state,
         done=live.status.done,
         cut=live.status.cut,
+        unknown=live.status.unknown,
         seconds=live.status.seconds + live.seconds,
         seconds_left=left,
         device=live.status.device,
@@ -93,7 +98,8 @@ def answer(shelf: ModelShelf, live: Live) -> State:
     with lease as loaded, _heeded(folder) as stop:
         pipe = task.pipeline(loaded)
         live.loading = None
-        live.status = replace(live.status, state=State.ANSWERING, device=str(pipe.device.type))
+        unknown = _unknown(tokenizer_of(pipe), first)
+        live.status = replace(live.status, state=State.ANSWERING, device=str(pipe.device.type), unknown=unknown)
         texts, pairs = Texts(first, chosen.tolist()), Texts(second, chosen.tolist()) if second is not None else ()
         # Only what writes can be stopped within an answer.
         told: dict[str, Any] = {"stop": stop} if task.streams else {}
@@ -148,6 +154,15 @@ def _some(rows: Iterator[tuple[int, Mapping[str, Any]]]) -> tuple[list[tuple[int
         if time.perf_counter() >= until:
             return got, True
     return got, False
+
+
+def _unknown(tokenizer: Any, texts: Any) -> float:
+    """Share (0-1) of tokens that the tokenizer does not know, of some of the texts, spread evenly over them."""
+    import numpy as np
+
+    places = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), _LOOKED_AT)).astype(int))
+    some = [encodable(texts[place].as_py()[:_COST_MOST]) for place in places.tolist()]
+    return unknown_in(tokenizer(some, verbose=False)["input_ids"], tokenizer)
 
 
 def _costs(texts: Any) -> np.ndarray:

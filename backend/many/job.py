@@ -79,6 +79,8 @@ class Status:
     done: int = 0
     cut: int = 0
     """How many of the texts were longer than the model reads."""
+    unknown: float = 0.0
+    """Part (0-1) of the tokens that the model does not know, as some of the texts have them."""
     seconds: float = 0.0
     """Time of answering, over all goes."""
     device: str = ""
@@ -97,7 +99,8 @@ class Job:
     done: int
     seconds: float
     cut: int = 0
-    """As in Status."""
+    unknown: float = 0.0
+    """Both as in Status."""
     seconds_left: float | None = None
     device: str = ""
     loading: Loading | None = None

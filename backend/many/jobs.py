@@ -144,6 +144,7 @@ class AnsweringJobs:
             state=status.state,
             done=status.done,
             cut=status.cut,
+            unknown=status.unknown,
             seconds=status.seconds,
             device=status.device,
             error=error,

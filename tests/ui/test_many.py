@@ -96,6 +96,13 @@ def test_progress_says_how_many_how_fast_and_how_long(language: str) -> None:
     assert all(words in page for words in ("10,000", "50,000", "200", "width:20.0%"))
 
 
+def test_texts_in_a_language_that_the_model_never_saw_are_told() -> None:
+    job = Job(spec=SPEC, state=State.ANSWERING, done=12, unknown=0.43, seconds=3.0)
+    assert "43% of the tokens" in many_view.told(job, "en") and "43%" not in many_view.told(
+        replace(job, unknown=0.05), "en"
+    )
+
+
 @pytest.mark.parametrize(("params", "words"), [({}, "only a part"), ({"truncation": False}, "have no answer")])
 def test_texts_longer_than_the_model_reads_are_told(params: dict[str, Any], words: str) -> None:
     job = Job(spec=replace(SPEC, params=params), state=State.DONE, done=12, cut=2, seconds=3.0)

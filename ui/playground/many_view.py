@@ -8,6 +8,7 @@ from backend.errors import UserError
 from backend.many import Job, JobSpec, State
 from backend.tasks.base import Table
 from ui import answers, pickers
+from ui.answers import UNKNOWN_SHARE
 from ui.errors import error_card
 from ui.phrases import duration
 from ui.text import say
@@ -31,7 +32,7 @@ def waiting(job: Job, locale: str) -> str:
 
 
 def told(job: Job, locale: str) -> str:
-    """Source, task, model and numbers in a line; below it which were too long, and why it ended before the last."""
+    """Source, task, model and numbers in a line; below it what was not understood or too long, and why it ended."""
     spec = job.spec
     count = f"{job.done:,}" if job.done == spec.rows else f"{job.done:,} / {spec.rows:,}"
     parts = [name_of(spec, locale), say(f"tasks.{spec.task}", locale), spec.model_title]
@@ -45,7 +46,7 @@ def told(job: Job, locale: str) -> str:
     if job.device:
         parts.append(job.device.upper())
     foot = "".join(f"<span>{html.escape(part)}</span>" for part in parts)
-    return f'<div class="answer-foot">{foot}</div>{_too_long(job, locale)}{_ending(job, locale)}'
+    return f'<div class="answer-foot">{foot}</div>{_unread(job, locale)}{_ending(job, locale)}'
 
 
 def table(rows: Table, job: Job, locale: str) -> str:
@@ -79,11 +80,15 @@ def _speed(job: Job, locale: str) -> str:
     return say("many.speed", locale, count=f"{job.done / max(job.seconds, 1e-3):,.0f}")
 
 
-def _too_long(job: Job, locale: str) -> str:
-    if not job.cut:
-        return ""
-    key = "many.cut" if job.spec.params.get("truncation", True) else "many.refused"
-    return f'<p class="answer-sentence">{html.escape(say(key, locale, count=f"{job.cut:,}"))}</p>'
+def _unread(job: Job, locale: str) -> str:
+    """What was not understood, and what was not read."""
+    words = []
+    if job.unknown > UNKNOWN_SHARE:
+        words.append(say("many.unknown", locale, share=job.unknown))
+    if job.cut:
+        key = "many.cut" if job.spec.params.get("truncation", True) else "many.refused"
+        words.append(say(key, locale, count=f"{job.cut:,}"))
+    return "".join(f'<p class="answer-sentence">{html.escape(sentence)}</p>' for sentence in words)
 
 
 def _ending(job: Job, locale: str) -> str:

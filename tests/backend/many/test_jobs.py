@@ -233,6 +233,15 @@ def test_texts_that_are_compared_with_each_other_have_no_answer_before_all_are_r
     assert found.keys() == {"good film", "a good film", "sport"} and all(found.values())
 
 
+def test_how_much_of_the_texts_the_model_does_not_know_is_counted_and_kept(
+    jobs: AnsweringJobs, shelf: ModelShelf, workspace: Workspace, tiny_classifier: Path
+) -> None:
+    known = ended(jobs, workspace, begin(jobs, shelf, workspace, tiny_classifier, typed("good film", "a good film")))
+    strange = ended(jobs, workspace, begin(jobs, shelf, workspace, tiny_classifier, typed("房间很干净。", "\ud83d")))
+    assert known.unknown == 0 and strange.unknown > 0.5
+    assert (kept := AnsweringJobs().newest(workspace)) and kept.unknown == strange.unknown
+
+
 def test_a_megabyte_of_text_is_answered_beside_a_short_one(
     jobs: AnsweringJobs, shelf: ModelShelf, workspace: Workspace, tiny_classifier: Path, tmp_path: Path
 ) -> None:
