@@ -18,8 +18,9 @@
   const tabNames = ["playground", "tokenizer", "datasets", "finetune", "metrics"];
   const tabButtons = () => [...document.querySelectorAll("#tabs > .tab-wrapper [role=tab]")];
   // A change of language needs a new page: what stands in the boxes, by elem_id, goes over to it, and the open tab.
+  const openTab = () => tabNames[tabButtons().findIndex(tab => tab.getAttribute("aria-selected") === "true")];
   const typed = () => {
-    const found = { tab: tabNames[tabButtons().findIndex(tab => tab.getAttribute("aria-selected") === "true")] };
+    const found = { tab: openTab() };
     for (const box of document.querySelectorAll("#tabs .block[id] :is(textarea, input:not([type]), input[type=text], input:checked)")) {
       const { id } = box.closest(".block[id]");
       if (!id.startsWith("component-")) found[id] ??= box.value;
@@ -38,6 +39,15 @@
     try {
       const form = sessionStorage.getItem("workbench-form");
       return form ? { "finetune-form": form } : {};
+    } catch { return {}; }
+  };
+  // The tab that is open when the page is loaded again; a link opened in its place says itself what it shows.
+  addEventListener("pagehide", () => { try { sessionStorage.setItem("workbench-tab", openTab() ?? ""); } catch { /* a private window */ } });
+  const tabBefore = () => {
+    if (performance.getEntriesByType("navigation")[0]?.type !== "reload") return {};
+    try {
+      const tab = sessionStorage.getItem("workbench-tab");
+      return tab ? { tab } : {};
     } catch { return {}; }
   };
   // A form that is about to make room for another takes no more words: they would go with it.
@@ -70,7 +80,7 @@
         store.set("workbench-visitor", secret);
       }
       const before = JSON.parse(kept() || JSON.stringify({ address: location.search }));
-      return [chosen, secret, JSON.stringify({ ...before, ...keptForm() })];
+      return [chosen, secret, JSON.stringify({ ...tabBefore(), ...before, ...keptForm() })];
     },
     speak(wanted) {
       if (wanted === chosen) return;

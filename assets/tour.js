@@ -68,7 +68,13 @@
     if (moved) tabButton(steps[number].tab)?.click();
     const buttons = [button(words.skip, end)];
     if (number > 0) buttons.push(button(words.back, () => show(number - 1)));
-    buttons.push(button(number + 1 < steps.length ? words.next : words.finish, () => show(number + 1), true));
+    const next = () => {
+      // The table that was looked at goes along, for who did not press the button that the step is about.
+      const use = document.getElementById("use-for-training");
+      if (steps[number].target === use?.id && use.getClientRects().length) use.click();
+      show(number + 1);
+    };
+    buttons.push(button(number + 1 < steps.length ? words.next : words.finish, next, true));
     draw(`${words.step} ${number + 1} / ${steps.length}`, steps[number].title, steps[number].text, buttons);
     outline();
   };

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ui import scales
 from ui.scales import Scale
@@ -112,7 +112,7 @@ def score_chart(
         # At the left, since the baseline's name stands at the right.
         figure.add_annotation(
             text=say("first_answer.line", locale, score=score),
-            x=0, xref="paper", xanchor="left", y=first, yanchor="bottom", showarrow=False,
+            x=0, xref="paper", xanchor="left", y=first, yanchor=_beside(figure, first), showarrow=False,
         )  # fmt: skip
     if baseline is not None:
         figure.add_hline(y=baseline, line={"color": MUTED, "width": 1.5, "dash": "dash"})
@@ -120,7 +120,7 @@ def score_chart(
         key = "charts.baseline" if baseline_label else "charts.baseline_unnamed"
         figure.add_annotation(
             text=say(key, locale, label=_short(baseline_label, 24), score=score),
-            x=1, xref="paper", xanchor="right", y=baseline, yanchor="bottom", showarrow=False,
+            x=1, xref="paper", xanchor="right", y=baseline, yanchor=_beside(figure, baseline), showarrow=False,
         )  # fmt: skip
     return figure
 
@@ -237,6 +237,12 @@ def _lines(
     figure.update_yaxes(range=limits, tickformat=_TICKS[kind])
     _names_at_ends(figure, named, limits, height, last)
     return figure
+
+
+def _beside(figure: go.Figure, value: float) -> Literal["top", "bottom"]:
+    """Which side of its name a line at this value has: the name stands under one that has no room above it."""
+    low, high = figure.layout.yaxis.range
+    return "top" if high - value < 0.06 * (high - low) else "bottom"
 
 
 def _limits(curves: Sequence[Curve], kind: Scale, marks: Sequence[float]) -> list[float]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from backend.data.repeats import FROM_EVERY_SPLIT
 from backend.recipes.base import TrainArguments
 from backend.training.spec import RunSpec, RunState
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 # Of the arguments only these mean anything to a head on features that are read once.
 KEPT = ("max_length", "truncation_side", "seed", "metric_for_best_model")
-# What makes two runs answer the same question with the same model.
-ASKED = ("recipe", "model_ref", "data_ref", "data_version", "columns")
 
 
 def first_answer_to(draft: RunSpec, name: str) -> RunSpec:
@@ -40,8 +39,23 @@ def heeded(spec: RunSpec) -> list[str]:
     return [name for name in names if spec.loop != "head" or name in KEPT]
 
 
+def same_rows(one: RunSpec, other: RunSpec) -> bool:
+    """Whether both learn the same and are tested on the same rows. What only the training rows lose does not matter
+    for that."""
+    kept = [
+        (spec.recipe, spec.data_ref, spec.data_version, spec.columns, replace(spec.split, leave_out=_everywhere(spec)))
+        for spec in (one, other)
+    ]
+    return kept[0] == kept[1]
+
+
+def _everywhere(spec: RunSpec) -> tuple[str, ...]:
+    """What the run leaves out of every split."""
+    return tuple(name for name in spec.split.leave_out if name in FROM_EVERY_SPLIT)
+
+
 def earlier_answer(spec: RunSpec, runs: Iterable[RunSummary]) -> RunSummary | None:
-    """The newest first answer to what a run learns, for its charts. runs: newest first."""
+    """The newest first answer of the same model, checked on the same rows, for a run's charts. runs: newest first."""
     if spec.loop == "head":
         return None
     for run in runs:
@@ -50,7 +64,8 @@ def earlier_answer(spec: RunSpec, runs: Iterable[RunSummary]) -> RunSummary | No
             other
             and other.loop == "head"
             and run.status.state is RunState.DONE
-            and all(getattr(other, name) == getattr(spec, name) for name in ASKED)
+            and other.model_ref == spec.model_ref
+            and same_rows(other, spec)
         ):
             return run
     return None

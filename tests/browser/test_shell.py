@@ -50,6 +50,18 @@ def test_the_tour_is_offered_once_goes_on_after_a_reload_and_stays_away_once_lef
     expect(tour).to_have_count(0)
 
 
+def test_the_tour_takes_the_table_along_that_was_looked_at(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url, tour=None)
+    tour = page.locator("#tour")
+    tour.get_by_role("button", name="Show me").click()
+    page.locator("#datasets-chosen input").click()
+    page.get_by_role("option", name=re.compile("^Sentence pairs with a score")).click()
+    expect(page.locator("#datasets-table")).to_contain_text("sentence2")
+    for _ in range(2):
+        tour.get_by_role("button", name="Next").click()
+    expect(page.locator("#finetune-data input")).to_have_value(re.compile("^Sentence pairs with a score"))
+
+
 def test_a_change_of_language_keeps_what_was_typed_the_task_and_the_open_tab(app: App, open_page: OpenPage) -> None:
     page = open_page(app.url)
     page.locator("#playground-task").get_by_text("Write and chat").click()
@@ -67,6 +79,16 @@ def test_a_change_of_language_keeps_what_was_typed_the_task_and_the_open_tab(app
     expect(message).to_have_value("Say a word.")
     page.locator("#playground-run").click()
     expect(page.locator("#playground-chat")).to_contain_text("Say a word.")
+
+
+def test_a_reload_stays_on_the_tab_and_a_link_in_its_place_does_not(app: App, open_page: OpenPage) -> None:
+    page = open_page(app.url)
+    open_tab(page, "metrics")
+    page.reload()
+    expect(page.get_by_role("tab", name="Runs")).to_have_attribute("aria-selected", "true")
+    page.goto(f"{app.url}?task=fill-mask")
+    expect(page.locator("#header .status .device")).not_to_be_empty()
+    expect(page.get_by_role("tab", name="Playground")).to_have_attribute("aria-selected", "true")
 
 
 def test_a_change_of_language_alone_changes_the_example_and_the_model_too(app: App, open_page: OpenPage) -> None:

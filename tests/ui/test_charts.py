@@ -63,6 +63,11 @@ def test_a_score_chart_shows_its_baseline_even_when_the_scores_are_far_above() -
     assert figure.layout.yaxis.range[0] <= 0.31
 
 
+def test_a_line_at_the_top_has_its_name_below_it() -> None:
+    top = charts.score_chart({"accuracy": ([1, 2], [0.6, 1.0])}, "en", baseline=0.5, first=1.0).layout.annotations
+    assert {note.y: note.yanchor for note in top if note.xref == "paper"} == {1.0: "top", 0.5: "bottom"}
+
+
 def test_a_chart_of_nothing_yet_is_still_a_chart() -> None:
     assert charts.loss_chart(([], []), ([], []), "en", total_steps=100).layout.xaxis.range == (0, 100)
 

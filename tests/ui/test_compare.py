@@ -86,6 +86,12 @@ def test_runs_on_other_data_or_other_rows_are_not_ranked_as_equals() -> None:
     assert "not tested on the same rows" in page(side(ONE), side(split, 0.5), "en")
 
 
+def test_runs_that_score_the_same_on_other_rows_are_told_so() -> None:
+    assert "not tested on the same rows" not in page(side(ONE), side(spec("b", seed=2)), "en")
+    split = replace(ONE, split=SplitPlan(train_rows="[:3]"))
+    assert "not tested on the same rows" in page(side(ONE), side(split), "en")
+
+
 def test_only_rows_left_out_of_every_part_make_other_test_rows() -> None:
     for left, other in (("duplicates", False), ("unlabelled", True)):
         cut = replace(ONE, split=SplitPlan(leave_out=(left,)))

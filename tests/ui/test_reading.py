@@ -49,6 +49,19 @@ def test_a_flat_run_is_told_which_rate_to_try_and_what_it_always_says(run: RunFo
     assert "0.1" in told and "3e-5" in told and "&lt;b&gt;positive" in told
 
 
+def test_a_run_that_ended_with_all_answers_right_is_not_told_to_go_on(run: RunFolder) -> None:
+    def climbing(top: float) -> list[MetricPoint]:
+        points = [MetricPoint(step, 0.0, {"loss": 1 - step / 500, "learning_rate": 3e-5}) for step in range(0, 401, 10)]
+        checks = {
+            step: {"eval_loss": 1 - step / 500, "eval_accuracy": top * (0.6 + step / 1000)}
+            for step in range(0, 401, 50)
+        }
+        return points + [MetricPoint(step, 0.0, values) for step, values in checks.items()]
+
+    assert "more epochs" in line(run, climbing(0.9)) and "answered right" not in line(run, climbing(0.9))
+    assert "answered right" in line(run, climbing(1.0))
+
+
 def test_a_run_that_began_just_now_is_too_early_to_tell_and_one_that_ended_then_says_nothing(run: RunFolder) -> None:
     few = flat(1e-5)[:8]
     assert "too early" in line(run, few, state=RunState.RUNNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from backend.recipes.base import Report
@@ -46,6 +47,16 @@ def test_a_regression_is_told_in_correlations_and_not_in_percent() -> None:
     sentence = report.sentence(regression(), DONE, "en")
     assert "Pearson correlation is <b>0.87</b>" in sentence and "%" not in sentence
     assert "Spearman correlation is 0.86" in sentence and "off by 0.52" in sentence and "against 0.00" in sentence
+
+
+def test_few_test_rows_are_said_to_be_few() -> None:
+    few, many = ({**multi_label().splits["test"], "rows": rows} for rows in (12, 50))
+    assert "more or less is 8 points" in report.sentence(replace(multi_label(), splits={"test": few}), DONE, "en")
+    assert "more or less" not in report.sentence(replace(multi_label(), splits={"test": many}), DONE, "en")
+
+
+def test_the_average_of_labels_is_that_of_the_scores() -> None:
+    assert "44.0%" in report.labels(multi_label(), "en")
 
 
 def test_the_scores_of_a_regression_stand_beside_its_simplest_guess() -> None:

@@ -109,7 +109,8 @@ def sentence(report: Report, status: RunStatus, locale: str) -> str:
         train=f"{report.facts.get('train_rows', 0):,}",
         all=f"{report.facts.get('train_rows_available', 0):,}",
     )
-    advice = say("first_answer.better" if gain > 0 else "first_answer.no_better", locale)
+    full = scales.scale(name) == "share" and score == 1
+    advice = say(f"first_answer.{'full' if full else 'better' if gain > 0 else 'no_better'}", locale)
     return (
         f'<p class="lead-text" role="status">{text}</p><p class="muted">{html.escape(made)} {html.escape(advice)}</p>'
     )

@@ -31,9 +31,17 @@ def line(
     found = read_curve(points, metric, scales.less_is_better(metric), status.total_steps, guess, lives)
     if found.kind is Kind.EARLY and not lives:
         return ""
+    if found.kind is Kind.LEARNING and not lives and _full(points, metric):
+        return f'<p class="muted curve-line">{say("curve.full.ended", locale)}</p>'
     values = _values(found) | ({"best": f"{status.best_step:,}"} if status.best_step else {})
     text = say(_key(found, lives, label), locale, **values, label=html.escape(label))
     return f'<p class="muted curve-line curve-{found.kind}">{text}</p>'
+
+
+def _full(points: Sequence[MetricPoint], metric: str) -> bool:
+    """Whether the score at the last check is the highest there is."""
+    checks = [point.values[f"eval_{metric}"] for point in points if f"eval_{metric}" in point.values]
+    return bool(checks) and scales.scale(metric) == "share" and checks[-1] == 1
 
 
 def _key(found: Reading, lives: bool, label: str) -> str:

@@ -22,6 +22,8 @@ SPLITS = ("train", "validation", "test", "all")
 MANY_LABELS = 12
 """More labels than these scroll in a table of their own."""
 CONFUSIONS_SHOWN = 10
+FEW_ROWS = 50
+"""A share of fewer rows moves by points with each of them."""
 
 
 def sentence(report: Report, status: RunStatus, locale: str) -> str:
@@ -42,6 +44,9 @@ def sentence(report: Report, status: RunStatus, locale: str) -> str:
         score=f"<b>{phrases.score(name, score)}</b>",
     )
     text += _against(name, score, guess, report.baseline_label, locale) + _beside(report, split, locale)
+    rows = int(split.get("rows", 0))
+    if kind == "share" and 0 < rows < FEW_ROWS:
+        text += say("finetune.result.few", locale, points=round(100 / rows))
     weakest = min(report.per_label, key=lambda row: row["f1"], default=None)
     if weakest and len(report.per_label) > 2:
         text += say("finetune.result.weakest", locale, label=f"<b>{html.escape(str(weakest['label']))}</b>")
@@ -95,9 +100,11 @@ def labels(report: Report, locale: str) -> str:
             f"{int(row['rows']):,}",
         ]
         rows.append(cells + ([f"{row['threshold']:.2f}" if "threshold" in row else ""] if set_apart else []))
-    means = [phrases.percent(sum(row[name] for row in ordered) / len(ordered)) for name in names]
+    # Of the labels that occur: one that no row has and no answer gives counts in no average.
+    known = report.splits.get(report.headline_split, {})
+    means = [known.get(f"{name}_macro", sum(row[name] for row in ordered) / len(ordered)) for name in names]
     total = f"{sum(int(row['rows']) for row in ordered):,}"
-    average = [f"<b>{html.escape(say('finetune.table.average', locale))}</b>", *means, total]
+    average = [f"<b>{html.escape(say('finetune.table.average', locale))}</b>", *map(phrases.percent, means), total]
     rows.append(average + ([""] if set_apart else []))
     table = phrases.table(head, rows, numbers=range(1, len(head)), kind="label-table tall" if many else "label-table")
     note = f'<p class="muted small">{html.escape(say("report.thresholds", locale))}</p>' if set_apart else ""
@@ -168,7 +175,7 @@ def settings(spec: RunSpec, report: Report | None, locale: str) -> str:
         (say("finetune.split.seed", locale), spec.split.seed),
         (say("finetune.split.train_rows", locale), spec.split.train_rows or say("finetune.all", locale)),
         (say("checks.leave_out", locale), _left_out(spec.split.leave_out, locale)),
-        *((say(f"arguments.{name}", locale), arguments[name]) for name in heeded(spec)),
+        *((say(f"arguments.{name}", locale), argument(name, arguments[name], locale)) for name in heeded(spec)),
         (say("finetune.device", locale), spec.device),
         (say("finetune.created", locale), spec.created.replace("T", " ").replace("+00:00", " UTC")),
     ]
@@ -181,6 +188,12 @@ def settings(spec: RunSpec, report: Report | None, locale: str) -> str:
 
 def _left_out(names: Sequence[str], locale: str) -> str:
     return "; ".join(say(f"checks.leave_out.{name}", locale) for name in names) or say("finetune.nothing", locale)
+
+
+def argument(name: str, value: Any, locale: str) -> str:
+    """The value of a training argument, in the words that the form has for it."""
+    key = f"arguments.{name}.{value}"
+    return say(key, locale) if isinstance(value, str) and key in catalogue("en") else plain(value, locale)
 
 
 def plain(value: Any, locale: str) -> str:

@@ -90,7 +90,8 @@ class Showing:
         """Ask the run to end after its step; what it has learned is kept."""
         locale = locale_of(request)
         self.services.queue.stop(self.services.workspace(request), run_id)
-        return {self.view.stop: gr.Button(say("finetune.stopping", locale), interactive=False)}
+        stopping = gr.Button(say("finetune.stopping", locale), interactive=False)
+        return {self.view.stop: stopping, self.view.pause: gr.Button(interactive=False)}
 
     def pause(self, run_id: str, request: gr.Request) -> Updates:
         """Ask the run to write down where it is and end, so that it can go on later."""
@@ -264,7 +265,7 @@ def wire(
     gr.on([shown_run.change, state.pulse.change], **draw)
     state.arrived.change(shown(acts.arrive), [last_opened], [shown_run], **quiet)
     shown_run.change(lambda run_id: run_id, [shown_run], [last_opened], queue=False, **quiet)
-    view.stop.click(shown(acts.stop), [shown_run], [view.stop], **quiet).then(
+    view.stop.click(shown(acts.stop), [shown_run], [view.stop, view.pause], **quiet).then(
         lambda: f"stop {time.time()}", None, [started], **quiet
     )
     for button, act in ((view.pause, acts.pause), (view.go_on, acts.go_on)):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from backend.data.repeats import FROM_EVERY_SPLIT
-from backend.recipes.base import Report, TrainArguments
-from backend.training.first_answer import heeded
+from backend.recipes.base import Report
+from backend.training.first_answer import same_rows
 from backend.training.spec import RunSpec
 from ui import phrases, scales
 from ui.errors import shown
@@ -72,7 +71,7 @@ def build() -> Parts:
 
 def differences(one: RunSpec, other: RunSpec, locale: str) -> dict[str, tuple[str, str]]:
     """Title of each setting that differs, and its two values, as a person reads them."""
-    left, right = (_heeded(spec, locale) for spec in (one, other))
+    left, right = (flattened(spec, locale) for spec in (one, other))
     none = say("compare.not_there", locale)
     names = dict.fromkeys((*left, *right))
     found = {name: (left.get(name, none), right.get(name, none)) for name in names if left.get(name) != right.get(name)}
@@ -95,20 +94,6 @@ def sentence(found: Mapping[str, tuple[str, str]], locale: str) -> str:
     if set(found) <= ways | seeds:
         return say("compare.only_way", locale, what=what)
     return say("compare.one" if len(found) == 1 else "compare.several", locale, what=what, count=len(found))
-
-
-def same_rows(one: RunSpec, other: RunSpec) -> bool:
-    """Whether both are tested on the same rows. What only the training rows lose does not matter for that."""
-    kept = [
-        (spec.recipe, spec.data_ref, spec.data_version, spec.columns, replace(spec.split, leave_out=_everywhere(spec)))
-        for spec in (one, other)
-    ]
-    return kept[0] == kept[1]
-
-
-def _everywhere(spec: RunSpec) -> tuple[str, ...]:
-    """What the run leaves out of every split."""
-    return tuple(name for name in spec.split.leave_out if name in FROM_EVERY_SPLIT)
 
 
 def page(one: Side, other: Side, locale: str) -> str:
@@ -188,13 +173,6 @@ def wire(parts: Parts, services: Services, state: PageState, chosen: gr.BrowserS
     )  # fmt: skip
 
 
-def _heeded(spec: RunSpec, locale: str) -> dict[str, str]:
-    """The settings of a run by their titles, without those that it does not go by."""
-    kept = heeded(spec)
-    unheeded = {say(f"arguments.{one.name}", locale) for one in fields(TrainArguments) if one.name not in kept}
-    return {name: value for name, value in flattened(spec, locale).items() if name not in unheeded}
-
-
 def _verdict(one: Side, other: Side, locale: str) -> list[str]:
     """Which is better, and whether that says anything."""
     name = one.metric
@@ -206,13 +184,15 @@ def _verdict(one: Side, other: Side, locale: str) -> list[str]:
         return [say("compare.other_metric", locale)]
     left, right = one.scores[name], other.scores[name]
     metric, count = phrases.phrase("metric", name, locale), int(one.scores.get("rows", 0))
+    alike = same_rows(one.spec, other.spec)
     if left == right:
-        return [say("compare.level", locale, metric=metric, score=phrases.score(name, left))]
+        level = say("compare.level", locale, metric=metric, score=phrases.score(name, left))
+        return [level] if alike else [level, say("compare.other_rows", locale)]
     better = one if (left < right) == scales.less_is_better(name) else other
     worse = other if better is one else one
     score, than = (phrases.score(name, side.scores[name]) for side in (better, worse))
     told = [say("compare.better", locale, run=better.name, metric=metric, score=score, than=than)]
-    if not same_rows(one.spec, other.spec):
+    if not alike:
         return [*told, say("compare.other_rows", locale)]
     if name == "accuracy" and count:
         # Two standard errors of the difference of two shares.

@@ -12,13 +12,14 @@ from pathlib import Path
 from backend.metrics.record import read_points
 from backend.recipes import all_recipes
 from backend.texts import LOCALES
+from backend.training.first_answer import heeded
 from backend.training.queue import RunSummary
 from backend.training.run_folder import RunFolder
 from backend.training.spec import MetricPoint, RunSpec, RunState
 from backend.workspace import Workspace
 from ui import phrases, scales
 from ui.finetune.live import EVAL, line
-from ui.finetune.report import plain
+from ui.finetune.report import argument, plain
 from ui.pickers import data_of_run, model_of_run
 from ui.text import say
 
@@ -156,7 +157,7 @@ def differences(rows: Sequence[Row], slots: Sequence[str], locale: str) -> str:
     names = list(dict.fromkeys(name for one in flat for name in one))
     lines, equal = [], 0
     for name in names:
-        values = [one.get(name, "") for one in flat]
+        values = [one.get(name, "–") for one in flat]
         if len(set(values)) == 1:
             equal += 1
             continue
@@ -175,7 +176,7 @@ def differences(rows: Sequence[Row], slots: Sequence[str], locale: str) -> str:
 
 
 def flattened(spec: RunSpec, locale: str) -> dict[str, str]:
-    """Every setting of a run by its label, as a person reads it."""
+    """Every setting that a run goes by, by its label, as a person reads it."""
     data = asdict(spec)
     arguments, split, columns = data.pop("arguments"), data.pop("split"), data.pop("columns")
     data["preset"] = phrases.phrase("preset", spec.preset, locale)
@@ -188,7 +189,7 @@ def flattened(spec: RunSpec, locale: str) -> dict[str, str]:
     told = {name: value for name, value in data.items() if name not in UNTOLD}
     flat = {say(f"metrics.spec.{name}", locale): plain(value, locale) for name, value in told.items()}
     flat |= {say(f"recipes.role.{name}", locale): plain(value, locale) for name, value in columns.items()}
-    flat |= {say(f"arguments.{name}", locale): plain(value, locale) for name, value in arguments.items()}
+    flat |= {say(f"arguments.{name}", locale): argument(name, arguments[name], locale) for name in heeded(spec)}
     flat |= {say(f"finetune.split.{name}", locale): plain(value, locale) for name, value in split.items()}
     return flat | {say("checks.leave_out", locale): left or say("finetune.nothing", locale)}
 

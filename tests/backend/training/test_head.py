@@ -210,6 +210,7 @@ def test_a_longer_run_finds_the_first_answer_to_the_same_question(single: tuple[
         for name, made, state in (
             ("stopped", spec, RunState.STOPPED),
             ("other columns", replace(spec, columns={"text": "label", "label": "text"}), RunState.DONE),
+            ("other rows", replace(spec, split=replace(spec.split, train_rows="[:20]")), RunState.DONE),
             ("whole", whole, RunState.DONE),
             ("newest", spec, RunState.DONE),
             ("older", spec, RunState.DONE),
@@ -217,4 +218,4 @@ def test_a_longer_run_finds_the_first_answer_to_the_same_question(single: tuple[
     ]
     found = earlier_answer(whole, runs)
     assert found and found.run_id == "newest"
-    assert earlier_answer(whole, runs[:3]) is None and earlier_answer(spec, runs) is None
+    assert earlier_answer(whole, runs[:4]) is None and earlier_answer(spec, runs) is None
