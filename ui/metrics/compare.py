@@ -70,11 +70,9 @@ def build() -> Parts:
 
 
 def differences(one: RunSpec, other: RunSpec, locale: str) -> dict[str, tuple[str, str]]:
-    """Title of each setting that differs, and its two values, as a person reads them."""
+    """Title of each setting that both go by and that differs, and its two values, as a person reads them."""
     left, right = (flattened(spec, locale) for spec in (one, other))
-    none = say("compare.not_there", locale)
-    names = dict.fromkeys((*left, *right))
-    found = {name: (left.get(name, none), right.get(name, none)) for name in names if left.get(name) != right.get(name)}
+    found = {name: (value, right[name]) for name, value in left.items() if name in right and value != right[name]}
     # Two data sets or models of the same name.
     for key, ref in (("metrics.spec.data_title", "data_ref"), ("metrics.spec.model_title", "model_ref")):
         refs = getattr(one, ref), getattr(other, ref)

@@ -157,10 +157,11 @@ def differences(rows: Sequence[Row], slots: Sequence[str], locale: str) -> str:
     names = list(dict.fromkeys(name for one in flat for name in one))
     lines, equal = [], 0
     for name in names:
-        values = [one.get(name, "–") for one in flat]
-        if len(set(values)) == 1:
+        # A run that does not go by a setting differs by what it is, which is told once.
+        if len({one[name] for one in flat if name in one}) == 1:
             equal += 1
             continue
+        values = [one.get(name, "–") for one in flat]
         cells = [_odd(value, values) for value in values]
         lines.append([f'<span class="muted">{html.escape(name)}</span>', *cells])
     if not lines:
