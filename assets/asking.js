@@ -39,7 +39,8 @@
           }
         } while (underWay.size);
       } catch (error) {
-        page.error(error);
+        // A connection that breaks while nothing is under way is nobody's loss: the next question makes another.
+        if (underWay.size) page.error(error);
       }
       reading = false;
     };
@@ -59,7 +60,8 @@
     const path = new URL(what.url ?? what, location.href).pathname;
     if (path.endsWith("/queue/data")) return openStream(new Request(what, how));
     if (path.endsWith("/app_id")) lost();
-    if (!path.endsWith("/queue/join")) return ask(what, how);
+    const queued = path.endsWith("/queue/join");
+    if (!queued && !path.includes("/run/")) return ask(what, how);
     const headers = new Headers(how.headers);
     headers.set("x-workbench-app", app);
     const answer = await ask(what, { ...how, headers }).catch(error => {
@@ -72,10 +74,12 @@
       location.reload();
       return new Promise(() => {});
     }
-    if (answer.ok) {
+    if (queued && answer.ok) {
       const { event_id } = await answer.clone().json();
-      if (!early.delete(event_id)) underWay.add(event_id);
-      stream?.read();
+      if (!early.delete(event_id)) {
+        underWay.add(event_id);
+        stream?.read();
+      }
     }
     return answer;
   };

@@ -17,7 +17,7 @@
   }
   const tabNames = ["playground", "tokenizer", "datasets", "finetune", "metrics"];
   const tabButtons = () => [...document.querySelectorAll("#tabs > .tab-wrapper [role=tab]")];
-  // A change of language needs a new page: what stands in the boxes, by elem_id, goes over to it, and the open tab.
+  // A change of language needs a new page, and so does an app that was started anew: what stands in the boxes, by elem_id, goes over to it, and the open tab.
   const openTab = () => tabNames[tabButtons().findIndex(tab => tab.getAttribute("aria-selected") === "true")];
   const typed = () => {
     const found = { tab: openTab() };

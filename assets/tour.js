@@ -3,6 +3,7 @@
   const key = "workbench-tour";
   let step = -1;
   let outlined = null;
+  let taken = false;
   const texts = () => tourTexts[workbench.language];
   const tabButton = name => workbench.tabButtons()[workbench.tabNames.indexOf(name)];
   // What the step is about; the tab where it will stand as long as it cannot be seen.
@@ -69,9 +70,12 @@
     const buttons = [button(words.skip, end)];
     if (number > 0) buttons.push(button(words.back, () => show(number - 1)));
     const next = () => {
-      // The table that was looked at goes along, for who did not press the button that the step is about.
+      // The table that was looked at goes along, once, for who did not press the button that the step is about.
       const use = document.getElementById("use-for-training");
-      if (steps[number].target === use?.id && use.getClientRects().length) use.click();
+      if (steps[number].target === use?.id) {
+        if (!taken && use.getClientRects().length) use.click();
+        taken = true;
+      }
       show(number + 1);
     };
     buttons.push(button(number + 1 < steps.length ? words.next : words.finish, next, true));

@@ -139,7 +139,7 @@ class EarlyScript:
         self.script = early_script(self.name).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].endswith("/queue/join"):
+        if scope["type"] == "http" and (scope["path"].endswith("/queue/join") or "/run/" in scope["path"]):
             asked = dict(scope["headers"]).get(b"x-workbench-app", b"").decode()
             if asked and asked != self.name:
                 return await Response(status_code=409)(scope, receive, send)

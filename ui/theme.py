@@ -101,7 +101,7 @@ def head() -> str:
 
 
 def early_script(app: str) -> str:
-    """Runs before Gradio does: what it asks of the app, stored language and colours, the visitor's secret, the address.
+    """Runs before Gradio does: a mend of how it asks the app, stored language and colours, the visitor, the address.
 
     app: a name of this process, which the page says with each question.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +81,9 @@ def build(services: Services) -> TokenizerTab:
 def wire(tab: TokenizerTab, services: Services, state: PageState) -> None:
     """Connect its widgets."""
 
-    def arrive(typed: dict[str, str], request: gr.Request) -> tuple[gr.Dropdown, str, gr.Dataset]:
+    asked = gr.State(0.0)
+
+    def arrive(typed: dict[str, str], request: gr.Request) -> tuple[gr.Dropdown, str, gr.Dataset, float]:
         locale = locale_of(request)
         choices = pickers.tokenizer_choices(services, request)
         samples = [[say(f"tokenizer.example.{name}", locale)] for name in EXAMPLES]
@@ -91,7 +94,7 @@ def wire(tab: TokenizerTab, services: Services, state: PageState) -> None:
             text = samples[0][0]
         elif chosen := typed.get("tokenizer-picker"):
             first = pickers.ref_of(services, request, chosen)
-        return gr.Dropdown(choices, value=first), text, gr.Dataset(samples=samples, sample_labels=names)
+        return gr.Dropdown(choices, value=first), text, gr.Dataset(samples=samples, sample_labels=names), time.time()
 
     def show_tokens(
         tokenizer: str | None, text: str, special_tokens: bool, request: gr.Request
@@ -111,27 +114,17 @@ def wire(tab: TokenizerTab, services: Services, state: PageState) -> None:
             return line, facts, _sentence("tokenizer.empty", locale), "", steps
         return line, facts, token_view.token_row(found, locale), token_view.table(found, locale), steps
 
-    answer: dict[str, Any] = {
-        "fn": shown(show_tokens),
-        "inputs": [tab.tokenizer, tab.text, tab.special_tokens],
-        "outputs": [tab.tokenizer, tab.facts, tab.tokens, tab.table, tab.steps],
-        "concurrency_id": "short",
-        "concurrency_limit": 2,
-        "show_progress_on": [tab.tokens],
-        "api_visibility": "private",
-    }
-    filled = state.arrived.change(
-        shown(arrive),
-        state.typed,
-        [tab.tokenizer, tab.text, tab.examples],
-        show_progress="hidden",
-        api_visibility="private",
-    )
-    filled.success(**answer)
-    taken = tab.examples.click(take_example, tab.examples, tab.text, queue=False, api_visibility="private")
-    taken.success(**answer)
-    for event in (tab.tokenize.click, tab.tokenizer.input, tab.special_tokens.input, tab.text.submit):
-        event(**answer)
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    state.arrived.change(shown(arrive), state.typed, [tab.tokenizer, tab.text, tab.examples, asked], **quiet)
+    tab.examples.click(take_example, tab.examples, [tab.text, asked], **quiet)
+    # One listener: of several the one that ends last would have the last word, whatever was asked last.
+    gr.on(
+        [asked.change, tab.tokenize.click, tab.tokenizer.input, tab.special_tokens.input, tab.text.submit],
+        shown(show_tokens), [tab.tokenizer, tab.text, tab.special_tokens],
+        [tab.tokenizer, tab.facts, tab.tokens, tab.table, tab.steps],
+        concurrency_id="short", concurrency_limit=2, show_progress_on=[tab.tokens], api_visibility="private",
+        trigger_mode="always_last",
+    )  # fmt: skip
 
 
 def is_opening(text: str) -> bool:
@@ -139,9 +132,9 @@ def is_opening(text: str) -> bool:
     return text in [say(f"tokenizer.example.{EXAMPLES[0]}", locale) for locale in LOCALES]
 
 
-def take_example(sample: list[str]) -> str:
-    """The text of the example that was clicked."""
-    return sample[0]
+def take_example(sample: list[str]) -> tuple[str, float]:
+    """The text of the example that was clicked, and when."""
+    return sample[0], time.time()
 
 
 def _sentence(key: str, locale: str) -> str:

@@ -46,7 +46,8 @@ def locale_of(request: gr.Request | None) -> str:
 def typed_before(words: str) -> dict[str, str]:
     """What early.js kept from the page before a change of language: text by elem_id, and the tab that was open.
 
-    Where nothing was kept, the query of the page's address, as `address`.
+    Also before the page is loaded again because the app was out of reach, then with `again`. Where nothing was kept,
+    the query of the page's address, as `address`, and, after a reload, the tab.
 
     words: JSON as the browser says it; whatever is not such a dictionary counts as nothing.
     """

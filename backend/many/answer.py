@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -98,7 +98,7 @@ def answer(shelf: ModelShelf, live: Live) -> State:
     with lease as loaded, _heeded(folder) as stop:
         pipe = task.pipeline(loaded)
         live.loading = None
-        unknown = _unknown(tokenizer_of(pipe), first)
+        unknown = _unknown(tokenizer_of(pipe), [first] if second is None else [first, second])
         live.status = replace(live.status, state=State.ANSWERING, device=str(pipe.device.type), unknown=unknown)
         texts, pairs = Texts(first, chosen.tolist()), Texts(second, chosen.tolist()) if second is not None else ()
         # Only what writes can be stopped within an answer.
@@ -156,12 +156,13 @@ def _some(rows: Iterator[tuple[int, Mapping[str, Any]]]) -> tuple[list[tuple[int
     return got, False
 
 
-def _unknown(tokenizer: Any, texts: Any) -> float:
+def _unknown(tokenizer: Any, columns: Sequence[Any]) -> float:
     """Share (0-1) of tokens that the tokenizer does not know, of some of the texts, spread evenly over them."""
     import numpy as np
 
-    places = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), _LOOKED_AT)).astype(int))
-    some = [encodable(texts[place].as_py()[:_COST_MOST]) for place in places.tolist()]
+    rows = len(columns[0])
+    places = np.unique(np.linspace(0, rows - 1, min(rows, _LOOKED_AT)).astype(int)).tolist()
+    some = [encodable(texts[place].as_py()[:_COST_MOST]) for texts in columns for place in places]
     return unknown_in(tokenizer(some, verbose=False)["input_ids"], tokenizer)
 
 

@@ -235,6 +235,10 @@ class Recipe(ABC):
         usable, classes = self.usable(version, columns), self.stratified_by(columns)
         return split_rows(version, plan, classes, usable, lambda: self.likeness(version, columns))
 
+    def refuse_training_rows(self, version: DataVersion, columns: Mapping[str, str], rows: np.ndarray) -> None:
+        """Raise UserError where these rows, the training part of a split, teach nothing."""
+        return None
+
     def likeness(self, version: DataVersion, columns: Mapping[str, str]) -> Likeness:
         """What tells rows alike: their texts together, and what they should be answered."""
         import numpy as np

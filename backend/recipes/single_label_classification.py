@@ -138,14 +138,12 @@ class SingleLabelClassification(SequenceRecipe):
     def stratified_by(self, columns: Mapping[str, str]) -> str:
         return columns.get("label", "")
 
-    def split(self, version: DataVersion, columns: Mapping[str, str], plan: SplitPlan) -> dict[str, np.ndarray]:
-        parts = super().split(version, columns, plan)
+    def refuse_training_rows(self, version: DataVersion, columns: Mapping[str, str], rows: np.ndarray) -> None:
         # Rows in the order of their labels are common: the first thousand may all say the same.
-        if plan.train_rows.strip() or (plan.use_given and version.given_split_column):
-            names, rows = self._label_names(version, columns), parts["train"].tolist()
-            if all(names[row] == names[rows[0]] for row in rows):
-                raise UserError("recipes.one_class_left", label=names[rows[0]], rows=len(rows))
-        return parts
+        names = self._label_names(version, columns)
+        found = {names[row] for row in rows.tolist()}
+        if len(found) == 1:
+            raise UserError("recipes.one_class_left", label=found.pop(), rows=len(rows))
 
     def _label_names(self, version: DataVersion, columns: Mapping[str, str]) -> list[str]:
         import numpy as np

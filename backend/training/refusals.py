@@ -35,8 +35,10 @@ def refuse_unfit(draft: RunSpec, version: DataVersion, facts: ModelFacts, device
         raise UserError("models.no_tokenizer", model=facts.title)
     if 0 < facts.max_length < chosen.max_length and not draft.new_model:
         raise UserError("training.too_long", model=facts.title, most=facts.max_length, wanted=chosen.max_length)
-    rows = {name: len(part) for name, part in recipe.split(version, draft.columns, draft.split).items()}
+    parts = recipe.split(version, draft.columns, draft.split)
+    rows = {name: len(part) for name, part in parts.items()}
     recipe.learnt_labels(version, draft.columns, draft.split)
+    recipe.refuse_training_rows(version, draft.columns, parts["train"])
     _refuse_meaningless(chosen, recipe)
     _refuse_length(chosen, rows["train"] / max(1, draft.processes))
     if chosen.early_stopping_patience and not rows["validation"]:

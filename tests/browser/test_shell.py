@@ -177,3 +177,38 @@ def test_a_question_is_answered_that_was_asked_while_the_stream_of_answers_was_b
         page.locator("#tokenize").click()
         expect(page.locator("#tokens")).to_contain_text(words)
     assert page.evaluate("window.late")
+
+
+# A busy browser: what a question is called is known after its answer has come.
+LATE_NAME = """
+const ask = window.fetch;
+window.listening = 0;
+window.fetch = async (what, how) => {
+  const answer = await ask(what, how), path = what.url ?? what;
+  if (path.includes("/queue/join")) await new Promise(resume => setTimeout(resume, 400 * Math.random()));
+  if (!path.includes("/queue/data")) return answer;
+  window.listening += 1;
+  const pieces = answer.body.getReader();
+  const pull = async page => {
+    const { done, value } = await pieces.read();
+    if (!done) return page.enqueue(value);
+    window.listening -= 1;
+    page.close();
+  };
+  return new Response(new ReadableStream({ pull }), answer);
+};
+"""
+
+
+def test_answers_that_come_before_their_names_are_taken_and_no_connection_stays_open(
+    app: App, open_page: OpenPage
+) -> None:
+    page = open_page(app.url)
+    page.add_init_script(LATE_NAME)
+    page.reload()
+    open_tab(page, "tokenizer")
+    expect(page.locator("#tokens .token").first).to_be_visible()
+    page.locator("#tokenizer-text textarea").fill("words")
+    page.locator("#tokenize").click()
+    expect(page.locator("#tokens")).to_contain_text("words")
+    page.wait_for_function("window.listening === 0", timeout=60_000)

@@ -70,6 +70,7 @@ def test_two_models_of_one_name_are_told_apart_by_their_refs() -> None:
 def test_what_a_first_answer_does_not_go_by_is_no_value_of_it() -> None:
     first = replace(ONE, loop="head", arguments=TrainArguments())
     assert list(differences(ONE, first, "en")) == ["Training loop"]
+    assert "fits the last layer only" in page(side(ONE), side(first), "en")
 
 
 def test_a_small_difference_on_the_same_rows_is_said_to_be_perhaps_chance() -> None:

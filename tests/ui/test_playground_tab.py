@@ -153,3 +153,19 @@ def test_a_second_question_of_a_page_stops_its_first() -> None:
     first, foreign = stops.begin(request), stops.begin(other)
     second = stops.begin(request)
     assert first.is_set() and not second.is_set() and not foreign.is_set()
+
+
+def test_an_answer_that_comes_after_a_newer_question_is_not_shown(services: Services, tiny_classifier: Path) -> None:
+    enter("z", "en", "")
+    task, stops, request = all_tasks()["text-classification"], asking.Stops(), gr.Request(session_hash="z")
+    with gr.Blocks():
+        tab, made = playground_tab.build(services), form.draw(all_tasks()["text-classification"], {}, "en")
+    run = asking.asker(tab, services, stops, task, made, lambda request: {}, lambda *asked: "")
+    widgets = {name: getattr(widget, "value", None) for name, widget in made.by_name().items()}
+    given = widgets | {"model": f"folder:{tiny_classifier}", "chat": [], "inside_open": False}
+    late = run(request, **given | {"inputs.text": "good film"})
+    next(late)
+    # The last update says the answer and frees the button.
+    newer = list(run(request, **given | {"inputs.text": "bad film"}))[-1]
+    assert tab.answer in newer and tab.run in newer
+    assert not [update for update in late if tab.answer in update or tab.run in update]

@@ -50,13 +50,19 @@ def test_a_regression_is_told_in_correlations_and_not_in_percent() -> None:
 
 
 def test_few_test_rows_are_said_to_be_few() -> None:
-    few, many = ({**multi_label().splits["test"], "rows": rows} for rows in (12, 50))
-    assert "more or less is 8 points" in report.sentence(replace(multi_label(), splits={"test": few}), DONE, "en")
-    assert "more or less" not in report.sentence(replace(multi_label(), splits={"test": many}), DONE, "en")
+    def told(whole: Report, rows: int) -> str:
+        values = {**whole.splits["test"], "rows": rows}
+        return report.sentence(replace(whole, splits={"test": values}), DONE, "en")
+
+    assert "So few rows" in told(multi_label(), 12) and "So few rows" not in told(multi_label(), 50)
+    assert "more or less is 8 points" in told(single_label(), 12)
 
 
 def test_the_average_of_labels_is_that_of_the_scores() -> None:
-    assert "44.0%" in report.labels(multi_label(), "en")
+    whole = multi_label()
+    absent = {**whole.per_label[0], "label": "never", "precision": 0.0, "recall": 0.0, "f1": 0.0, "rows": 0}
+    average = report.labels(replace(whole, per_label=[*whole.per_label, absent]), "en").split("average")[1]
+    assert average.count("50.0%") == 2 and "44.0%" in average
 
 
 def test_the_scores_of_a_regression_stand_beside_its_simplest_guess() -> None:

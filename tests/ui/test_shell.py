@@ -60,10 +60,12 @@ def test_a_question_of_a_page_that_another_process_made_is_refused() -> None:
         async def receive() -> Message:
             return {"type": "http.request"}
 
-        scope: Scope = {"type": "http", "path": "/gradio_api/queue/join", "method": "POST", "headers": headers}
-        with ThreadPoolExecutor() as pool:
-            pool.submit(lambda scope=scope, send=send: asyncio.run(page(scope, receive, send))).result()
-        assert sent[0]["status"] == status
+        for path in ("/gradio_api/queue/join", "/gradio_api/run/predict"):
+            sent.clear()
+            scope: Scope = {"type": "http", "path": path, "method": "POST", "headers": headers}
+            with ThreadPoolExecutor() as pool:
+                pool.submit(lambda scope=scope, send=send: asyncio.run(page(scope, receive, send))).result()
+            assert sent[0]["status"] == status
 
 
 def test_two_visitors_of_a_public_page_have_different_workspaces_and_one_keeps_theirs(tmp_path: object) -> None:

@@ -87,8 +87,9 @@ class Filled:
         return SplitPlan(**{field.name: _typed(field, self.values[SPLIT + field.name]) for field in fields(SplitPlan)})
 
     def split_counts(self) -> dict[str, int]:
-        """Rows of train, validation and test."""
+        """Rows of train, validation and test. Raises UserError where those of train teach nothing."""
         parts = self.recipe.split(self.version(), self.columns, self.plan())
+        self.recipe.refuse_training_rows(self.version(), self.columns, parts["train"])
         return {name: len(rows) for name, rows in parts.items()}
 
     def left_out(self) -> int:

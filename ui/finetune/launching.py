@@ -107,4 +107,4 @@ def wire(form: Form, services: Services, shown_run: gr.State, started: gr.State,
         [form.card, form.forecast, shown_run, started],
         cancels=[measuring],
         **quiet,
-    ).then(None, None, None, js=_REVEAL % " .error-card + .split-line", api_visibility="private")
+    ).then(None, None, None, js=_REVEAL % " .error-card", api_visibility="private")

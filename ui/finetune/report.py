@@ -23,7 +23,7 @@ MANY_LABELS = 12
 """More labels than these scroll in a table of their own."""
 CONFUSIONS_SHOWN = 10
 FEW_ROWS = 50
-"""A share of fewer rows moves by points with each of them."""
+"""A score of fewer rows moves by points with each of them."""
 
 
 def sentence(report: Report, status: RunStatus, locale: str) -> str:
@@ -46,7 +46,8 @@ def sentence(report: Report, status: RunStatus, locale: str) -> str:
     text += _against(name, score, guess, report.baseline_label, locale) + _beside(report, split, locale)
     rows = int(split.get("rows", 0))
     if kind == "share" and 0 < rows < FEW_ROWS:
-        text += say("finetune.result.few", locale, points=round(100 / rows))
+        key = "finetune.result.few_points" if name == "accuracy" else "finetune.result.few"
+        text += say(key, locale, points=round(100 / rows))
     weakest = min(report.per_label, key=lambda row: row["f1"], default=None)
     if weakest and len(report.per_label) > 2:
         text += say("finetune.result.weakest", locale, label=f"<b>{html.escape(str(weakest['label']))}</b>")
@@ -100,9 +101,9 @@ def labels(report: Report, locale: str) -> str:
             f"{int(row['rows']):,}",
         ]
         rows.append(cells + ([f"{row['threshold']:.2f}" if "threshold" in row else ""] if set_apart else []))
-    # Of the labels that occur: one that no row has and no answer gives counts in no average.
-    known = report.splits.get(report.headline_split, {})
-    means = [known.get(f"{name}_macro", sum(row[name] for row in ordered) / len(ordered)) for name in names]
+    # As in the scores: a label that no row has, and that no answer gives rightly, counts in no average.
+    known, counted = report.splits.get(report.headline_split, {}), [row for row in ordered if row["rows"]] or ordered
+    means = [known.get(f"{name}_macro", sum(row[name] for row in counted) / len(counted)) for name in names]
     total = f"{sum(int(row['rows']) for row in ordered):,}"
     average = [f"<b>{html.escape(say('finetune.table.average', locale))}</b>", *map(phrases.percent, means), total]
     rows.append(average + ([""] if set_apart else []))

@@ -101,7 +101,10 @@ def page(one: Side, other: Side, locale: str) -> str:
     told = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
     rows = [[html.escape(name), *map(html.escape, values)] for name, values in found.items()]
     head = [one.name, other.name]
-    lead = f'<p class="lead-text" role="status">{html.escape(sentence(found, locale))}</p>'
+    words = sentence(found, locale)
+    if (one.spec.loop == "head") != (other.spec.loop == "head"):
+        words = say("compare.first_answer", locale)
+    lead = f'<p class="lead-text" role="status">{html.escape(words)}</p>'
     settings = phrases.table([say("compare.setting", locale), *head], rows, kind="compare-table") if rows else ""
     scores = phrases.table([say("compare.score", locale), *head], _scores(one, other, locale), kind="compare-table")
     return f"{lead}{told}{settings}{scores}"

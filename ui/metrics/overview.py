@@ -159,7 +159,7 @@ def differences(rows: Sequence[Row], slots: Sequence[str], locale: str) -> str:
     for name in names:
         # A run that does not go by a setting differs by what it is, which is told once.
         if len({one[name] for one in flat if name in one}) == 1:
-            equal += 1
+            equal += all(name in one for one in flat)
             continue
         values = [one.get(name, "–") for one in flat]
         cells = [_odd(value, values) for value in values]

@@ -46,6 +46,10 @@ class Stops:
         self._events[request.session_hash or ""] = event
         return event
 
+    def outrun(self, request: gr.Request, event: threading.Event) -> bool:
+        """Whether the page has something newer running: what comes late must not stand in its place."""
+        return self._events.get(request.session_hash or "", event) is not event
+
     def stop(self, request: gr.Request) -> None:
         """Set the page's event."""
         if event := self._events.pop(request.session_hash or "", None):
@@ -97,6 +101,8 @@ def asker(
             shown: Updates = {}
             with_steps = bool(given["inside_open"])
             for news in answering.ask(services.shelf, workspace, task, ref, values, params, stop, with_steps):
+                if stops.outrun(request, stop):
+                    return
                 if not isinstance(news, Reply):
                     yield {tab.waiting: answers.waiting(news, pickers.model_title(facts, locale), locale)}  # type: ignore[arg-type]
                     continue
@@ -108,9 +114,13 @@ def asker(
                 shown |= {tab.waiting: "", tab.foot: answers.footing(reply, locale)}
                 yield shown
         except Exception as error:  # noqa: BLE001 - an error stands where the answer would stand; error_card logs ours
+            if stops.outrun(request, stop):
+                return
             typed = any(str(given[f"inputs.{one.name}"] or "").strip() for one in task.inputs)
             failed = _failed(tab, services, request, task, given["model"], error, locale, typed)
             yield _idle(tab, locale) | (unsaid(given, history) if talk else {}) | failed
+            return
+        if stops.outrun(request, stop):
             return
         # A browser that is behind may draw the last update only: it has everything.
         done = shown | _idle(tab, locale)

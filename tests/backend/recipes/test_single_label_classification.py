@@ -266,11 +266,17 @@ def test_a_plan_that_leaves_one_label_is_refused(tmp_path: Path) -> None:
 
 def test_a_slice_that_leaves_one_label_is_refused(tmp_path: Path) -> None:
     version = save_version(tmp_path / "v", text=TEXTS, label=["bad"] * 20 + ["good"] * 20)
+
+    def train(plan: SplitPlan) -> np.ndarray:
+        rows = RECIPE.split(version, columns(), plan)["train"]
+        RECIPE.refuse_training_rows(version, columns(), rows)
+        return rows
+
     for locale, words in (("en", "8 rows are left to learn from, and all say “bad”"), ("zh-CN", "8 行，标签都是“bad”")):
         with pytest.raises(UserError) as raised:
-            RECIPE.split(version, columns(), SplitPlan(train_rows="[:10]"))
+            train(SplitPlan(train_rows="[:10]"))
         assert words in raised.value.what(locale) and "[:10%]+[-10%:]" in raised.value.todo(locale)
-    assert len(RECIPE.split(version, columns(), SplitPlan(train_rows="[:10]+[-10:]"))["train"]) == 16
+    assert len(train(SplitPlan(train_rows="[:10]+[-10:]"))) == 16
 
 
 def test_rows_to_be_shown_are_those_that_are_learnt_from(tmp_path: Path) -> None:
