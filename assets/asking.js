@@ -50,7 +50,11 @@
   };
 
   // Gradio says in English alone that it lost the app. It looks every two seconds whether it is there again, and then loads the page anew.
+  // Who leaves the page breaks off its questions.
+  let leaving = false;
+  addEventListener("beforeunload", () => { leaving = true; });
   const lost = () => {
+    if (leaving) return;
     workbench.keepForLater();
     const said = [...document.querySelectorAll(".toast-message-text")].find(toast => toast.textContent.includes("Attempting reconnection"));
     if (said) said.textContent = document.querySelector(".topbar").dataset.lost;

@@ -18,16 +18,22 @@
   const tabNames = ["playground", "tokenizer", "datasets", "finetune", "metrics"];
   const tabButtons = () => [...document.querySelectorAll("#tabs > .tab-wrapper [role=tab]")];
   // A change of language needs a new page, and so does an app that was started anew: what stands in the boxes, by elem_id, goes over to it, and the open tab.
-  const openTab = () => tabNames[tabButtons().findIndex(tab => tab.getAttribute("aria-selected") === "true")];
   const typed = () => {
-    const found = { tab: openTab() };
+    const found = { tab: tabNames[tabButtons().findIndex(tab => tab.getAttribute("aria-selected") === "true")] };
     for (const box of document.querySelectorAll("#tabs .block[id] :is(textarea, input:not([type]), input[type=text], input:checked)")) {
       const { id } = box.closest(".block[id]");
       if (!id.startsWith("component-")) found[id] ??= box.value;
     }
     return found;
   };
-  const keep = more => { try { sessionStorage.setItem("workbench-typed", JSON.stringify({ ...typed(), ...more })); } catch { /* too much, or a private window */ } };
+  // What the page before kept and this one may not have filled in yet, until a person types there.
+  let awaited = {};
+  document.addEventListener("input", ({ target }) => { delete awaited[target.closest(".block[id]")?.id]; }, true);
+  const keep = more => {
+    const now = { ...typed(), ...more };
+    for (const [id, words] of Object.entries(awaited)) now[id] ||= words;
+    try { sessionStorage.setItem("workbench-typed", JSON.stringify(now)); } catch { /* too much, or a private window */ }
+  };
   const kept = () => {
     try {
       const words = sessionStorage.getItem("workbench-typed") ?? "";
@@ -39,15 +45,6 @@
     try {
       const form = sessionStorage.getItem("workbench-form");
       return form ? { "finetune-form": form } : {};
-    } catch { return {}; }
-  };
-  // The tab that is open when the page is loaded again; a link opened in its place says itself what it shows.
-  addEventListener("pagehide", () => { try { sessionStorage.setItem("workbench-tab", openTab() ?? ""); } catch { /* a private window */ } });
-  const tabBefore = () => {
-    if (performance.getEntriesByType("navigation")[0]?.type !== "reload") return {};
-    try {
-      const tab = sessionStorage.getItem("workbench-tab");
-      return tab ? { tab } : {};
     } catch { return {}; }
   };
   // A form that is about to make room for another takes no more words: they would go with it.
@@ -79,8 +76,11 @@
         secret = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("");
         store.set("workbench-visitor", secret);
       }
-      const before = JSON.parse(kept() || JSON.stringify({ address: location.search }));
-      return [chosen, secret, JSON.stringify({ ...tabBefore(), ...before, ...keptForm() })];
+      const words = kept();
+      const { again, ...rest } = JSON.parse(words || "{}");
+      awaited = rest;
+      const before = words ? JSON.parse(words) : { address: location.search };
+      return [chosen, secret, JSON.stringify({ ...before, ...keptForm() })];
     },
     speak(wanted) {
       if (wanted === chosen) return;

@@ -47,7 +47,7 @@ def typed_before(words: str) -> dict[str, str]:
     """What early.js kept from the page before a change of language: text by elem_id, and the tab that was open.
 
     Also before the page is loaded again because the app was out of reach, then with `again`. Where nothing was kept,
-    the query of the page's address, as `address`, and, after a reload, the tab.
+    the query of the page's address, as `address`.
 
     words: JSON as the browser says it; whatever is not such a dictionary counts as nothing.
     """

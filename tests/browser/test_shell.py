@@ -81,16 +81,6 @@ def test_a_change_of_language_keeps_what_was_typed_the_task_and_the_open_tab(app
     expect(page.locator("#playground-chat")).to_contain_text("Say a word.")
 
 
-def test_a_reload_stays_on_the_tab_and_a_link_in_its_place_does_not(app: App, open_page: OpenPage) -> None:
-    page = open_page(app.url)
-    open_tab(page, "metrics")
-    page.reload()
-    expect(page.get_by_role("tab", name="Runs")).to_have_attribute("aria-selected", "true")
-    page.goto(f"{app.url}?task=fill-mask")
-    expect(page.locator("#header .status .device")).not_to_be_empty()
-    expect(page.get_by_role("tab", name="Playground")).to_have_attribute("aria-selected", "true")
-
-
 def test_a_change_of_language_alone_changes_the_example_and_the_model_too(app: App, open_page: OpenPage) -> None:
     page = open_page(app.url)
     open_tab(page, "tokenizer")
