@@ -49,10 +49,10 @@
     return new Response(answers, { headers: { "content-type": "text/event-stream" } });
   };
 
-  // Gradio says in English alone that it lost the app. It looks every two seconds whether it is there again, and then loads the page anew.
   // Who leaves the page breaks off its questions.
   let leaving = false;
   addEventListener("beforeunload", () => { leaving = true; });
+  // Gradio says in English alone that it lost the app. It looks every two seconds whether it is there again, and then loads the page anew.
   const lost = () => {
     if (leaving) return;
     workbench.keepForLater();

@@ -76,10 +76,9 @@
         secret = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("");
         store.set("workbench-visitor", secret);
       }
-      const words = kept();
-      const { again, ...rest } = JSON.parse(words || "{}");
+      const before = JSON.parse(kept() || JSON.stringify({ address: location.search }));
+      const { again, address, ...rest } = before;
       awaited = rest;
-      const before = words ? JSON.parse(words) : { address: location.search };
       return [chosen, secret, JSON.stringify({ ...before, ...keptForm() })];
     },
     speak(wanted) {

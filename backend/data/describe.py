@@ -149,6 +149,14 @@ def _encoded(version: DataVersion, column: str, tokenizer: Any, sample: int) -> 
     return tokenizer([text[:20_000] for text in texts], verbose=False)["input_ids"] if texts else []
 
 
+def evenly(rows: int, most: int) -> np.ndarray:
+    """int64: at most so many of the places 0 .. rows-1, spread evenly over them, sorted."""
+    import numpy as np
+
+    places: np.ndarray = np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(int))
+    return places
+
+
 def unknown_in(encoded: Sequence[Sequence[int]], tokenizer: Any) -> float:
     """Share (0-1) of the tokens of encoded texts that stand for what the tokenizer does not know."""
     unknown = tokenizer.unk_token_id

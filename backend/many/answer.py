@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from backend.answering import Loading, take_turn
-from backend.data.describe import unknown_in
+from backend.data.describe import evenly, unknown_in
 from backend.many.job import Job, JobFolder, JobSpec, State, Status, Texts
 from backend.models import ModelShelf
 from backend.tasks import all_tasks
@@ -158,10 +158,7 @@ def _some(rows: Iterator[tuple[int, Mapping[str, Any]]]) -> tuple[list[tuple[int
 
 def _unknown(tokenizer: Any, columns: Sequence[Any]) -> float:
     """Share (0-1) of tokens that the tokenizer does not know, of some of the texts, spread evenly over them."""
-    import numpy as np
-
-    rows = len(columns[0])
-    places = np.unique(np.linspace(0, rows - 1, min(rows, _LOOKED_AT)).astype(int)).tolist()
+    places = evenly(len(columns[0]), _LOOKED_AT).tolist()
     some = [encodable(texts[place].as_py()[:_COST_MOST]) for texts in columns for place in places]
     return unknown_in(tokenizer(some, verbose=False)["input_ids"], tokenizer)
 

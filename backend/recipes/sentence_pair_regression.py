@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from backend.data.describe import evenly
 from backend.errors import UserError
 from backend.recipes.base import AnswersInDetail, ColumnRole, Finding
 from backend.recipes.columns import (
@@ -179,7 +180,7 @@ class SentencePairRegression(SequenceRecipe):
         answers = logits[:, 0]
         off = np.abs(answers - targets)
         order = np.argsort(-off, kind="stable")
-        chosen = np.unique(np.linspace(0, len(targets) - 1, min(len(targets), SCATTER_POINTS)).astype(int))
+        chosen = evenly(len(targets), SCATTER_POINTS)
         return AnswersInDetail(
             mistakes=order[off[order] > OFF_SHARE * np.ptp(targets)],
             shown=lambda place: (f"{targets[place]:.2f}", f"{answers[place]:.2f}", None),

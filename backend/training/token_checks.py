@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from backend.data.describe import UNKNOWN_LIMIT, unknown_in
+from backend.data.describe import UNKNOWN_LIMIT, evenly, unknown_in
 from backend.data.query import mapped
 from backend.data.version import DataVersion
 from backend.recipes.base import Recipe
@@ -67,7 +67,7 @@ def _tokens(
     import numpy as np
 
     usable = np.flatnonzero(recipe.usable(version, columns))
-    chosen = usable[np.unique(np.linspace(0, len(usable) - 1, min(len(usable), SAMPLE_ROWS)).astype(int))]
+    chosen = usable[evenly(len(usable), SAMPLE_ROWS)]
     table = mapped(version)
     # One row at a time: take() on a column of text would copy the whole column.
     rows = {name: [str(table.column(name)[row].as_py())[:_CHARACTERS] for row in chosen.tolist()] for name in names}

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import App, OpenPage, open_tab
 from ui.text import say
@@ -130,6 +130,22 @@ def test_an_open_page_comes_to_rest(app: App, open_page: OpenPage) -> None:
     assert not asked
 
 
+def tokens_over(page: Page, network: str) -> Page:
+    """The Tokens tab with its example, over a network that a script of the browser makes."""
+    page.add_init_script(network)
+    page.reload()
+    open_tab(page, "tokenizer")
+    expect(page.locator("#tokens .token").first).to_be_visible()
+    return page
+
+
+def tokenize(page: Page, words: str) -> None:
+    """Ask for the tokens of these words and wait for them."""
+    page.locator("#tokenizer-text textarea").fill(words)
+    page.locator("#tokenize").click()
+    expect(page.locator("#tokens")).to_contain_text(words)
+
+
 # The network as it may be on a busy machine: the word that nothing is under way comes right after the next question.
 LATE_WORD = """
 const ask = window.fetch;
@@ -157,15 +173,9 @@ window.fetch = async (what, how) => {
 def test_a_question_is_answered_that_was_asked_while_the_stream_of_answers_was_being_closed(
     app: App, open_page: OpenPage
 ) -> None:
-    page = open_page(app.url)
-    page.add_init_script(LATE_WORD)
-    page.reload()
-    open_tab(page, "tokenizer")
-    expect(page.locator("#tokens .token").first).to_be_visible()
+    page = tokens_over(open_page(app.url), LATE_WORD)
     for words in ("first", "second"):
-        page.locator("#tokenizer-text textarea").fill(words)
-        page.locator("#tokenize").click()
-        expect(page.locator("#tokens")).to_contain_text(words)
+        tokenize(page, words)
     assert page.evaluate("window.late")
 
 
@@ -193,12 +203,6 @@ window.fetch = async (what, how) => {
 def test_answers_that_come_before_their_names_are_taken_and_no_connection_stays_open(
     app: App, open_page: OpenPage
 ) -> None:
-    page = open_page(app.url)
-    page.add_init_script(LATE_NAME)
-    page.reload()
-    open_tab(page, "tokenizer")
-    expect(page.locator("#tokens .token").first).to_be_visible()
-    page.locator("#tokenizer-text textarea").fill("words")
-    page.locator("#tokenize").click()
-    expect(page.locator("#tokens")).to_contain_text("words")
+    page = tokens_over(open_page(app.url), LATE_NAME)
+    tokenize(page, "words")
     page.wait_for_function("window.listening === 0", timeout=60_000)

@@ -9,6 +9,7 @@ from backend.metrics.curve import Kind, Reading, read_curve
 from backend.texts import catalogue
 from backend.training.spec import MetricPoint, RunSpec, RunStatus
 from ui import scales
+from ui.finetune import live
 from ui.finetune.cards import rate
 from ui.text import say
 
@@ -40,7 +41,7 @@ def line(
 
 def _full(points: Sequence[MetricPoint], metric: str) -> bool:
     """Whether the score at the last check is the highest there is."""
-    checks = [point.values[f"eval_{metric}"] for point in points if f"eval_{metric}" in point.values]
+    checks = live.line(points, live.EVAL + metric)[1]
     return bool(checks) and scales.scale(metric) == "share" and checks[-1] == 1
 
 

@@ -80,8 +80,14 @@ def asker(
         return {tab.chat: gr.Chatbot(history, visible=True), box: given[f"inputs.{chat_input}"]}
 
     def run(request: gr.Request, **given: Any) -> Iterator[Updates]:
-        locale = locale_of(request)
         stop = stops.begin(request)
+        for update in answered(request, stop, given):
+            if stops.outrun(request, stop):
+                return
+            yield update
+
+    def answered(request: gr.Request, stop: threading.Event, given: dict[str, Any]) -> Iterator[Updates]:
+        locale = locale_of(request)
         history = plain_messages(given["chat"]) if chat_input else []
         yield _busy(tab, task, locale) | put_back(request)
         talk = False
@@ -101,8 +107,6 @@ def asker(
             shown: Updates = {}
             with_steps = bool(given["inside_open"])
             for news in answering.ask(services.shelf, workspace, task, ref, values, params, stop, with_steps):
-                if stops.outrun(request, stop):
-                    return
                 if not isinstance(news, Reply):
                     yield {tab.waiting: answers.waiting(news, pickers.model_title(facts, locale), locale)}  # type: ignore[arg-type]
                     continue
@@ -114,13 +118,9 @@ def asker(
                 shown |= {tab.waiting: "", tab.foot: answers.footing(reply, locale)}
                 yield shown
         except Exception as error:  # noqa: BLE001 - an error stands where the answer would stand; error_card logs ours
-            if stops.outrun(request, stop):
-                return
             typed = any(str(given[f"inputs.{one.name}"] or "").strip() for one in task.inputs)
             failed = _failed(tab, services, request, task, given["model"], error, locale, typed)
             yield _idle(tab, locale) | (unsaid(given, history) if talk else {}) | failed
-            return
-        if stops.outrun(request, stop):
             return
         # A browser that is behind may draw the last update only: it has everything.
         done = shown | _idle(tab, locale)
